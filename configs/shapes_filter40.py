@@ -1,0 +1,20 @@
+"""The demo's network without 40% of its filters, retrained on the generated shapes.
+
+    python -m yolojax.prune --config configs/shapes_filter40.py --config.model=runs/shapes_train/model.weights
+
+For two CPU cores.
+"""
+
+import ml_collections
+
+from configs import shapes_train
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """The demo's network, pruned."""
+    config = shapes_train.get_config()
+    config.model = "runs/shapes_train/model.weights"
+    config.steps = 150
+    config.learning_rate = 1e-3
+    config.update(method="filter", amount=0.4, criterion="mean_square", scope="global", min_filters=4, exclude=())
+    return config

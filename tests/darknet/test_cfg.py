@@ -1,0 +1,249 @@
+import logging
+import pathlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from yolojax import darknet
+from yolojax.network import Architecture, ArchitectureError, Convolutional, Layer, Maxpool, Net, Region, Reorg, Route
+
+THIRD_PARTY = pathlib.Path(__file__).parents[2] / "third_party" / "darknet"
+PUBLISHED = ("yolov2", "yolov2-voc", "yolov2-tiny", "yolov2-tiny-voc")
+
+TINY = """[net]
+height=8
+width=16
+channels=3
+hue=.1
+
+[convolutional]
+batch_normalize=1
+filters=14
+size=3
+pad=1
+activation=leaky
+
+[maxpool]
+size=2
+stride=2
+
+[region]
+anchors=1,2, 3,.5
+classes=2
+num=2
+softmax=1
+bias_match=1
+jitter=.2
+"""
+
+
+def test_every_field_of_a_small_network() -> None:
+    assert darknet.parse_cfg(TINY) == Architecture(
+        Net(height=8, width=16, channels=3, options=(("hue", ".1"),)),
+        (
+            Convolutional(filters=14, size=3, stride=1, padding=1, batch_normalize=True, activation="leaky"),
+            Maxpool(size=2, stride=2, padding=1),
+            Region(anchors=((1.0, 2.0), (3.0, 0.5)), classes=2, options=(("jitter", ".2"),)),
+        ),
+    )
+
+
+def test_defaults_and_aliases_are_darknets() -> None:
+    text = "[network]\nheight=8\nwidth=8\nchannels=1\n[conv]\nactivation=linear\n[max]\nstride=2\n[max]\n[reorg]\n"
+    assert darknet.parse_cfg(text).layers == (
+        Convolutional(filters=1, size=1, stride=1, padding=0, batch_normalize=False, activation="linear"),
+        Maxpool(size=2, stride=2, padding=1),
+        Maxpool(size=1, stride=1, padding=0),
+        Reorg(stride=1),
+    )
+
+
+@pytest.mark.parametrize(("pad", "padding"), [("pad=1", 2), ("padding=1", 1), ("pad=1\npadding=9", 2), ("pad=0", 0)])
+def test_pad_means_half_the_kernel(pad: str, padding: int) -> None:
+    text = f"[net]\nheight=8\nwidth=8\nchannels=1\n[convolutional]\nactivation=linear\nsize=5\n{pad}\n"
+    (layer,) = darknet.parse_cfg(text).layers
+    assert isinstance(layer, Convolutional)
+    assert layer.padding == padding
+
+
+def test_yolov2_voc() -> None:
+    architecture = darknet.read_cfg(THIRD_PARTY / "yolov2-voc.cfg")
+    assert len(architecture.layers) == 32
+    assert architecture.shapes[-1] == (13, 13, 125)
+    assert architecture.stride == 32
+    assert architecture.head_name == "conv_30"
+    assert architecture.layers[25:29] == (
+        Route((-9,)),
+        Convolutional(64, 1, 1, 0, batch_normalize=True, activation="leaky"),
+        Reorg(2),
+        Route((-1, -4)),
+    )
+    assert architecture.region.anchors[0] == (1.3221, 1.73145)
+    assert (architecture.region.object_scale, architecture.region.thresh, architecture.region.rescore) == (5, 0.6, True)
+    assert dict(architecture.net.options)["steps"] == "40000,60000"
+    assert architecture.region.options == (("jitter", ".3"), ("absolute", "1"), ("random", "1"))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_cfgs_come_back_and_raise_no_warning(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        architecture = darknet.read_cfg(THIRD_PARTY / f"{name}.cfg")
+    assert caplog.records == []
+    assert darknet.parse_cfg(darknet.format_cfg(architecture)) == architecture
+
+
+def test_write_and_read(tmp_path: pathlib.Path) -> None:
+    architecture = darknet.parse_cfg(TINY)
+    darknet.write_cfg(architecture, tmp_path / "a.cfg")
+    assert darknet.read_cfg(tmp_path / "a.cfg") == architecture
+    assert b"\r" not in (tmp_path / "a.cfg").read_bytes()
+
+
+OPTIONS = st.dictionaries(
+    st.from_regex(r"opt_[a-z]{1,3}", fullmatch=True), st.from_regex(r"[!-~]{0,5}", fullmatch=True), max_size=2
+).map(lambda options: tuple((key, value.translate({35: "", 59: ""})) for key, value in options.items()))
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+SIDES = st.floats(min_value=1e-300, allow_infinity=False)
+CONVOLUTIONS = st.builds(
+    Convolutional,
+    filters=st.integers(1, 9).map(lambda n: 4 * n),
+    size=st.integers(1, 5),
+    stride=st.integers(1, 2),
+    padding=st.integers(0, 3),
+    batch_normalize=st.booleans(),
+    activation=st.sampled_from(["leaky", "linear"]),
+    options=OPTIONS,
+)
+
+
+@st.composite
+def _architectures(draw: st.DrawFn) -> Architecture:
+    net = Net(*draw(st.tuples(*[st.integers(1, 8).map(lambda n: 32 * n)] * 2)), draw(st.integers(1, 4)), draw(OPTIONS))
+    layers: tuple[Layer, ...] = (draw(CONVOLUTIONS),)
+    for index in range(1, draw(st.integers(1, 6))):
+        references = st.sampled_from([*range(index), *range(-index, 0)])
+        layer = draw(
+            CONVOLUTIONS
+            | st.builds(lambda size, p, s: Maxpool(size, s, p % size), *[st.integers(1, 3)] * 3)
+            | st.builds(Route, st.lists(references, min_size=1, max_size=3).map(tuple), OPTIONS)
+            | st.builds(Reorg, st.integers(1, 2), OPTIONS)
+        )
+        try:
+            Architecture(net, (*layers, layer))
+        except ArchitectureError:
+            continue
+        layers = (*layers, layer)
+    return Architecture(net, layers)
+
+
+@st.composite
+def _regions(draw: st.DrawFn) -> Architecture:
+    anchors = draw(st.lists(st.tuples(SIDES, SIDES), min_size=1, max_size=3).map(tuple))
+    classes = draw(st.integers(1, 5))
+    region = Region(anchors, classes, *[draw(NUMBERS) for _ in range(5)], draw(st.booleans()), draw(OPTIONS))
+    head = Convolutional(len(anchors) * (5 + classes), stride=2)
+    return Architecture(Net(32, 64), (head, region))
+
+
+@settings(deadline=None, max_examples=60)
+@given(_architectures() | _regions())
+def test_parse_undoes_format(architecture: Architecture) -> None:
+    assert darknet.parse_cfg(darknet.format_cfg(architecture)) == architecture
+
+
+def _changed(old: str, new: str) -> str:
+    assert old in TINY
+    return TINY.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a.cfg:1: no sections, expected [net]"),
+        (_changed("[net]", "[maxpool]"), "a.cfg:1: [maxpool], expected [net] first"),
+        (
+            _changed("[maxpool]", "[upsample]"),
+            "a.cfg:14: unknown section [upsample], expected one of convolutional, maxpool, route, reorg, region",
+        ),
+        (
+            _changed("[maxpool]", "[net]"),
+            "a.cfg:14: unknown section [net], expected one of convolutional, maxpool, route, reorg, region",
+        ),
+        ("[net]\nheight=8\nwidth=8\nchannels=3\n", "a.cfg:1: a network needs at least one layer, got none"),
+        (_changed("channels=3\n", ""), "a.cfg:1: [net] has no channels, expected channels=..."),
+        (_changed("height=8", "height=0"), "a.cfg:1: net height must be positive, got 0"),
+        (_changed("height=8", "height=9"), "a.cfg:1: [net] height=9, expected a multiple of the network's stride 2"),
+        (_changed("=leaky", "=mish"), "a.cfg:12: activation=mish, expected linear or leaky"),
+        (_changed("activation=leaky\n", ""), "a.cfg:7: activation=logistic, expected linear or leaky"),
+        (_changed("batch_normalize=1", "batch_normalize=2"), "a.cfg:8: batch_normalize=2, expected 0 or 1"),
+        (_changed("filters=14", "filters=0"), "a.cfg:7: [convolutional] filters must be positive, got 0"),
+        (
+            _changed("filters=14", "filters=15"),
+            "a.cfg:18: [region] 15 channels come in, expected anchors * (5 + classes) = 14",
+        ),
+        (_changed("softmax=1", "softmax=0"), "a.cfg:22: softmax=0 is not supported in [region], expected 1"),
+        (
+            _changed("softmax=1\n", ""),
+            "a.cfg:18: softmax=0 (Darknet's default) is not supported in [region], expected 1",
+        ),
+        (_changed("bias_match=1", "bias_match=0"), "a.cfg:23: bias_match=0 is not supported in [region], expected 1"),
+        (_changed("jitter=.2", "coords=5"), "a.cfg:24: coords=5 is not supported in [region], expected 4"),
+        (_changed("num=2", "num=3"), "a.cfg:19: 4 numbers in anchors, expected 2 * num = 6"),
+        (_changed("1,2, 3,.5", "1,2, 3"), "a.cfg:19: 3 numbers in anchors, expected 2 * num = 4"),
+        (_changed("1,2, 3,.5", "1,2, 3,x"), "a.cfg:19: anchors=x, expected a finite number"),
+        (_changed("1,2, 3,.5", "1,2, 3,0"), "a.cfg:19: an anchor of 0.0, expected positive widths and heights"),
+        (_changed("anchors=1,2, 3,.5\n", ""), "a.cfg:18: [region] has no anchors, expected anchors=..."),
+        (
+            TINY + "[route]\nlayers=-9\n",
+            "a.cfg:18: [region] [region] must be the last layer",
+        ),
+        (
+            _changed("[maxpool]\nsize=2\nstride=2", "[route]\nlayers=5"),
+            "a.cfg:14: [route] route to layer 5, expected one of the 1 layers before it",
+        ),
+        (_changed("[maxpool]\nsize=2\nstride=2", "[route]"), "a.cfg:14: [route] has no layers, expected layers=..."),
+        (_changed("[maxpool]\nsize=2", "[reorg]"), "a.cfg:14: [reorg] 14 channels do not divide by stride² = 4"),
+    ],
+)
+def test_one_line_with_file_and_line(text: str, message: str) -> None:
+    with pytest.raises(darknet.CfgError) as error:
+        darknet.parse_cfg(text, "a.cfg")
+    assert str(error.value) == message
+
+
+def test_size_that_the_map_sizes_alone_would_let_through() -> None:
+    # Padded pools take 6 to 3 to 2: 6 // 2 = 3 divides 6, but the stride is 4.
+    pools = "[maxpool]\nsize=2\nstride=2\n" * 2
+    text = TINY.replace("[maxpool]\nsize=2\nstride=2\n", pools).replace("height=8", "height=6")
+    with pytest.raises(darknet.CfgError, match=r"height=6, expected a multiple of the network's stride 4$"):
+        darknet.parse_cfg(text)
+
+
+def test_too_many_layers() -> None:
+    with pytest.raises(darknet.CfgError, match=r"^<text>:1005: 1001 layers, expected at most 1000$"):
+        darknet.parse_cfg("[net]\nheight=8\nwidth=8\nchannels=3\n" + "[reorg]\n" * 1001)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"[net]\nbatch=1\n# \xff\n", ":3: byte 0xff, expected UTF-8 text"),
+        (b"\x00" * (2**20 + 1), ":1: more than 1048576 bytes, expected a .cfg"),
+    ],
+)
+def test_files_that_are_no_text(tmp_path: pathlib.Path, data: bytes, message: str) -> None:
+    (tmp_path / "a.cfg").write_bytes(data)
+    with pytest.raises(darknet.CfgError) as error:
+        darknet.read_cfg(tmp_path / "a.cfg")
+    assert str(error.value) == f"{tmp_path / 'a.cfg'}{message}"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("filters", "3"), ("padding", "1"), ("a b", "1"), ("a", "#"), ("a=", ""), ("[a", ""), ("a", "\n"), ("", "")],
+)
+def test_options_that_a_cfg_cannot_hold(option: tuple[str, str]) -> None:
+    architecture = Architecture(Net(8, 8), (Convolutional(1, options=(option,)),))
+    with pytest.raises(ValueError, match=r"of \[convolutional\] (is a field|cannot be written)"):
+        darknet.format_cfg(architecture)

@@ -1,0 +1,69 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from tests import helpers
+from yolojax import network, pruning, training
+
+
+def trained_state(architecture, masks=None):
+    optimizer = training.make_optimizer("sgd", 0.1, momentum=0.9, decay=0.01, masks=masks)
+    state = training.create_state(helpers.random_variables(architecture), optimizer, seen=7)
+    return dataclasses.replace(jax.device_get(state), step=np.int32(3))
+
+
+def test_a_pruned_network_restores_by_its_path_alone(tmp_path):
+    architecture = helpers.small_architecture()
+    variables = helpers.random_variables(architecture)
+    masks = pruning.filter_masks(architecture, variables["params"], 0.4)
+    smaller = pruning.remove_filters(architecture, variables, masks)
+    training.save_model(tmp_path / "model", training.Model(*smaller, names=("a", "b", "c", "d"), seen=5))
+    model = training.load_model(tmp_path / "model")
+    assert model.architecture == smaller[0] != architecture
+    assert (model.names, model.seen) == (("a", "b", "c", "d"), 5)
+    for a, b in zip(jax.tree.leaves(model.variables), jax.tree.leaves(smaller[1]), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_state_comes_back_whole_with_its_masks(tmp_path):
+    architecture = helpers.small_architecture()
+    params = helpers.random_variables(architecture)["params"]
+    masks = pruning.weight_masks(architecture, params, 0.5)
+    state = trained_state(architecture, masks)
+    with training.Checkpoints(tmp_path / "run") as checkpoints:
+        assert checkpoints.latest_step is None
+        checkpoints.save(state, architecture, ("x",) * 4, data={"next_index": 12})
+    with training.Checkpoints(tmp_path / "run") as checkpoints:
+        assert checkpoints.latest_step == 3
+        restored, extra = checkpoints.restore(trained_state(architecture, masks), architecture)
+    assert extra == {"data": {"next_index": 12}}
+    for a, b in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert training.load_model(tmp_path / "run").seen == 7
+
+
+def test_another_architecture_is_refused(tmp_path):
+    architecture = helpers.small_architecture()
+    with training.Checkpoints(tmp_path / "run") as checkpoints:
+        checkpoints.save(trained_state(architecture), architecture, ())
+    other = network.for_classes(architecture, 3)
+    with (
+        training.Checkpoints(tmp_path / "run") as checkpoints,
+        pytest.raises(ValueError, match="another architecture"),
+    ):
+        checkpoints.restore(trained_state(other), other)
+
+
+def test_what_is_no_checkpoint(tmp_path):
+    with pytest.raises(ValueError, match="no such checkpoint folder"):
+        training.load_model(tmp_path / "missing")
+    assert not (tmp_path / "missing").exists()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no checkpoint"):
+        training.load_model(tmp_path / "empty")
+    model = training.Model(helpers.small_architecture(), helpers.random_variables(helpers.small_architecture()))
+    training.save_model(tmp_path / "model", model)
+    with pytest.raises(ValueError, match="already holds a checkpoint"):
+        training.save_model(tmp_path / "model", model)

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from tests import helpers
+from yolojax import darknet, training
+
+NAMES = ("circle", "square", "star", "cross")
+
+
+@pytest.fixture
+def files(tmp_path):
+    architecture = helpers.small_architecture()
+    darknet.save(
+        architecture, helpers.random_variables(architecture), tmp_path / "m.cfg", tmp_path / "m.weights", seen=9
+    )
+    return tmp_path
+
+
+def test_weights_with_the_cfg_and_names_beside(files):
+    (files / "m.names").write_text("\n".join(NAMES))
+    model = training.open_model(str(files / "m.weights"))
+    assert model.architecture == helpers.small_architecture()
+    assert (model.names, model.seen) == (NAMES, 9)
+
+
+def test_a_checkpoint_folder(files):
+    model = training.open_model(str(files / "m.weights"))
+    training.save_model(files / "checkpoint", model)
+    again = training.open_model(str(files / "checkpoint"))
+    np.testing.assert_array_equal(
+        again.variables["params"]["conv_00"]["kernel"], model.variables["params"]["conv_00"]["kernel"]
+    )
+
+
+def test_what_is_missing_is_named(files):
+    with pytest.raises(ValueError, match=r"nowhere.weights: no such file or folder"):
+        training.open_model(str(files / "nowhere.weights"))
+    (files / "m.cfg").rename(files / "other.cfg")
+    with pytest.raises(ValueError, match=r"m.cfg: no such file; a .weights file needs its .cfg"):
+        training.open_model(str(files / "m.weights"))
+    (files / "three.names").write_text("a\nb\nc\n")
+    with pytest.raises(ValueError, match="3 class names for a network of 4 classes"):
+        training.open_model(str(files / "m.weights"), cfg=str(files / "other.cfg"), names=str(files / "three.names"))
+
+
+def test_other_classes_than_the_data():
+    architecture = helpers.small_architecture()
+    named = training.Model(architecture, {}, NAMES)
+    training.require_names(named, NAMES, "shapes")
+    training.require_names(training.Model(architecture, {}), NAMES, "shapes")
+    with pytest.raises(ValueError, match="the network detects circle, square, star, cross; blood has RBC, WBC"):
+        training.require_names(named, ("RBC", "WBC"), "blood")
+    with pytest.raises(ValueError, match="the network detects 4 classes; blood has RBC, WBC"):
+        training.require_names(training.Model(architecture, {}), ("RBC", "WBC"), "blood")
+
+
+def test_a_new_model_takes_the_datas_classes_anchors_and_a_backbone(files):
+    source = helpers.small_architecture()
+    variables = helpers.random_variables(source)
+    darknet.write_weights(source, variables, files / "m.conv.7", cutoff=7)
+    anchors = ((0.5, 0.5), (1.0, 1.0), (2.0, 1.0))
+    model = training.new_model(
+        str(files / "m.cfg"), ("a", "b"), seed=1, anchors=anchors, backbone=str(files / "m.conv.7"), cutoff=7
+    )
+    assert model.architecture.region.anchors == anchors
+    assert model.architecture.region.classes == 2
+    assert model.architecture.convolutions[-1].layer.filters == 3 * 7
+    params = model.variables["params"]
+    for name, same in [("conv_00", True), ("conv_06", True), ("conv_08", False)]:
+        assert np.array_equal(params[name]["kernel"], variables["params"][name]["kernel"]) == same, name

@@ -1,0 +1,60 @@
+"""The options of a `.cfg` that are no field of the dataclasses: which are kept, warned about or refused."""
+
+from absl import logging
+
+from yolojax.darknet.sections import Section
+
+# What Darknet's parser reads beyond the typed fields: kept as text without a warning.
+KNOWN = {
+    "net": """batch subdivisions inputs time_steps notruth random adam B1 B2 eps max_crop min_crop max_ratio min_ratio
+        center clip angle aspect saturation exposure hue momentum decay learning_rate policy burn_in power step scale
+        steps scales gamma max_batches""",
+    "convolutional": "dot",
+    "maxpool": "",
+    "route": "",
+    "reorg": "",
+    "region": "log sqrt max jitter absolute random mask_scale",
+}
+# Options that change what the network computes or which weights are read, with the one value that is supported.
+FIXED = {
+    "net": {},
+    "convolutional": {
+        **dict.fromkeys(("groups", "dilation"), 1),
+        **dict.fromkeys(("binary", "xnor", "flipped", "cbn", "bin_output", "antialiasing", "assisted_excitation"), 0),
+        **dict.fromkeys(("sway", "rotate", "stretch", "stretch_sway"), 0),
+    },
+    "maxpool": {"maxpool_depth": 0, "antialiasing": 0},
+    "route": {"groups": 1, "group_id": 0},
+    "reorg": {"reverse": 0, "flatten": 0, "extra": 0},
+    "region": {"classfix": 0, "background": 0},
+}
+ANYWHERE = dict.fromkeys(("dontload", "dontloadscales", "numload", "dontsave"), 0)
+# Options without a value that is supported.
+REFUSED = {
+    "convolutional": ("stride_x", "stride_y", "share_index"),
+    "maxpool": ("stride_x", "stride_y"),
+    "region": ("tree", "map"),
+}
+
+
+def kept_options(section: Section, warned: set[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The options that the typed fields left, in order; CfgError for one that would change what the network computes.
+
+    An option that Darknet does not know is warned about, unless `warned`, which is added to, holds (section, option).
+    """
+    fixed = FIXED[section.name] | ANYWHERE
+    known = KNOWN[section.name].split()
+    for key, (value, line) in section.options.items():
+        if key in REFUSED.get(section.name, ()):
+            raise section.error(f"{key} is not supported in [{section.name}], remove it", line)
+        if key in fixed:
+            if value != str(fixed[key]):
+                raise section.error(
+                    f"{key}={value[:40]} is not supported in [{section.name}], expected {fixed[key]}", line
+                )
+        elif key not in known and (section.name, key) not in warned:
+            warned.add((section.name, key))
+            logging.warning(
+                "%s:%d: unknown option %s in [%s], kept but not used", section.source, line, key, section.name
+            )
+    return tuple((key, option.value) for key, option in section.options.items())

@@ -1,0 +1,48 @@
+"""VOC mAP of a network on a data set, or of any detector's devkit files.
+
+python -m yolojax.evaluate --model model.weights --data voc2007
+python -m yolojax.evaluate --detections results/ --devkit VOCdevkit/VOC2007
+"""
+
+from absl import flags
+
+from yolojax import experiments, training
+from yolojax.experiments import command
+
+MODEL = flags.DEFINE_string("model", "", "A checkpoint folder, a run's workdir or a .weights file.")
+CFG = flags.DEFINE_string("cfg", "", "The .cfg of a .weights file; beside it by default.")
+NAMES = flags.DEFINE_string("names", "", "A file with one class name per line.")
+DATA = flags.DEFINE_string("data", "voc2007", "voc2007, voc2012, voc0712, devkit:FOLDER or shapes.")
+DATA_DIR = flags.DEFINE_string("data_dir", "", "Where TFDS keeps prepared data.")
+SPLIT = flags.DEFINE_string("split", "test", "train, validation, trainval or test.")
+SIZE = flags.DEFINE_integer("size", 416, "Input size in pixels.")
+BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Images per step over all devices.")
+SCORE = flags.DEFINE_float("score_threshold", 0.005, "Lower scores are no detection.")
+NMS = flags.DEFINE_float("nms_iou", 0.45, "Per-class NMS threshold.")
+DETECTIONS = flags.DEFINE_string("detections", "", "A folder of devkit files, *_CLASS.txt, in place of --model.")
+DEVKIT = flags.DEFINE_string("devkit", "", "The devkit folder that --detections is measured against.")
+SAVE = flags.DEFINE_string("save_detections", "", "A folder for the model's detections as devkit files.")
+JSON = flags.DEFINE_string("json", "", "A file for the result.")
+
+
+def main(_: list[str]) -> None:
+    protocol = training.Protocol(SIZE.value, SCORE.value, NMS.value)
+    if DETECTIONS.value or DEVKIT.value:
+        result = experiments.evaluate_detections(
+            DETECTIONS.value, DEVKIT.value, SPLIT.value, experiments.read_names(NAMES.value), protocol
+        )
+    else:
+        result = experiments.evaluate_model(
+            training.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value),
+            DATA.value,
+            SPLIT.value,
+            protocol,
+            data_dir=DATA_DIR.value,
+            batch_size=BATCH_SIZE.value,
+            save_detections=SAVE.value,
+        )
+    experiments.show(result, JSON.value)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,43 @@
+"""Running a network on image files."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from yolojax import darknet, data, detection, training
+from yolojax.experiments.pictures import write_png
+
+
+def detect_files(
+    model: training.Model, images: Sequence[str], out: str | pathlib.Path, protocol: training.Protocol
+) -> None:
+    """Leaves in `out` an annotated PNG per image file, and detections.json with all of them.
+
+    Raises ValueError for a file that is not an image; the pictures made before it stay.
+    """
+    if not images:
+        raise ValueError("no image files given; name at least one")
+    stems = [pathlib.Path(image).stem for image in images]
+    if len(set(stems)) != len(stems):
+        twice = next(stem for stem in stems if stems.count(stem) > 1)
+        raise ValueError(f"two images are called {twice}, their pictures would be one file; run them apart")
+    out = pathlib.Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    names = model.names or tuple(f"class {i}" for i in range(model.architecture.region.classes))
+    detector = training.Detector(model, protocol)
+    results = []
+    for path, stem in zip(tqdm(images, desc="detect", unit="img"), stems, strict=True):
+        image = data.read_image(path)
+        found = detector(image)
+        write_png(out / f"{stem}.png", detection.draw(image, found.boxes - 1, found.labels, found.scores, names))
+        objects = [
+            {"class": names[label], "score": round(float(score), 5), "box": [round(float(v), 2) for v in box]}
+            for box, score, label in zip(*found, strict=True)
+        ]
+        results.append({"image": str(path), "width": image.shape[1], "height": image.shape[0], "objects": objects})
+    content = {"boxes": "xmin, ymin, xmax, ymax in 1-based pixels", "protocol": str(protocol), "images": results}
+    with darknet.replacing(out / "detections.json") as beside:
+        beside.write_text(json.dumps(content, indent=1) + "\n")
+    print(f"{sum(len(r['objects']) for r in results)} objects in {len(images)} images; see {out}")

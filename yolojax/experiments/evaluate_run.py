@@ -1,0 +1,66 @@
+"""Scoring a network on a data set, or the detection files of any detector on a devkit folder."""
+
+import pathlib
+from collections.abc import Sequence
+
+import jax
+from absl import logging
+
+from yolojax import darknet, data, detection, training
+from yolojax.experiments import setup
+
+
+def evaluate_model(
+    model: training.Model,
+    spec: str,
+    split: str,
+    protocol: training.Protocol,
+    *,
+    data_dir: str = "",
+    batch_size: int = 16,
+    save_detections: str = "",
+) -> training.Evaluation:
+    """mAP of `model` on a split of the data set `spec`; its detections as devkit files if a folder is given."""
+    dataset = data.open_dataset(spec, split, data_dir=data_dir or None, names=model.names or None)
+    training.require_names(model, dataset.names, dataset.description)
+    evaluator = training.Evaluator(model.architecture, dataset, protocol, batch_size=batch_size)
+    found = evaluator.predict(model.variables)
+    if save_detections and jax.process_index() == 0:
+        ids = [annotation.image_id for annotation in evaluator.annotations]
+        detection.write_detections(save_detections, dataset.names, ids, found)
+    return training.score(evaluator.annotations, found, dataset.names, protocol)
+
+
+def evaluate_detections(
+    folder: str, devkit: str, split: str, names: Sequence[str], protocol: training.Protocol
+) -> training.Evaluation:
+    """mAP of the detection files in `folder`, one per class, against the annotations of a devkit folder.
+
+    `names` restricts the classes; without any, every class that has a file counts.
+    """
+    names = tuple(names) or detection.classes_with_files(folder)
+    annotations = data.read_annotations(devkit, split, names)
+    ids = [annotation.image_id for annotation in annotations]
+    found = detection.read_detections(folder, names, ids)
+    return training.score(annotations, found, names, protocol)
+
+
+def show(result: training.Evaluation, json_path: str) -> None:
+    """Prints the result; writes it as JSON if a path is given."""
+    if jax.process_index() > 0:
+        return
+    width = max(len(name) for name in result.ap_11point)
+    print(f"{'class':{width}}  11-point    area")
+    for name, value in result.ap_11point.items():
+        area = result.ap_area[name]
+        print(f"{name:{width}}  " + ("no objects" if value is None else f"{value:8.4f}  {area:6.4f}"))
+    print(f"{'mean':{width}}  {result.map_11point:8.4f}  {result.map_area:6.4f}")
+    print(f"{result.images} images, {result.objects} objects, {result.detections} detections; {result.protocol}")
+    if json_path:
+        setup.write_json(pathlib.Path(json_path), result.to_json())
+        logging.info("wrote %s", json_path)
+
+
+def read_names(path: str) -> tuple[str, ...]:
+    """The class names in a file; none without a path."""
+    return tuple(darknet.read_names(path)) if path else ()

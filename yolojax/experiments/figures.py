@@ -1,0 +1,38 @@
+"""The plots of a report."""
+
+import json
+import pathlib
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from yolojax import darknet, pruning
+
+
+def layers(rows: Sequence[pruning.LayerRow], path: pathlib.Path) -> None:
+    """What share of each layer's parameters is zero after pruning."""
+    figure = Figure(figsize=(8, 3.5), layout="constrained")
+    axes = figure.subplots()
+    axes.bar([row.name for row in rows], [100 * row.sparsity for row in rows], color="tab:blue")
+    axes.set(ylabel="parameters dropped (%)", ylim=(0, 100))
+    axes.tick_params(axis="x", rotation=90)
+    _save(figure, path)
+
+
+def loss(metrics: pathlib.Path, path: pathlib.Path) -> None:
+    """The training loss and its terms, from a metrics.jsonl."""
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    figure = Figure(figsize=(8, 3.5), layout="constrained")
+    axes = figure.subplots()
+    steps = [line["step"] for line in lines]
+    other = ("step", "learning_rate", "images_per_second", "data_wait_share")
+    for name in sorted(set(lines[0]) - set(other), key=lambda name: name != "loss"):
+        axes.plot(steps, [line[name] for line in lines], label=name, linewidth=2 if name == "loss" else 1)
+    axes.set(xlabel="step", ylabel="loss (per image)", yscale="log")
+    axes.legend()
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: pathlib.Path) -> None:
+    with darknet.replacing(path) as beside:
+        figure.savefig(beside, format="png", dpi=110)

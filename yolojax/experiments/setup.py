@@ -1,0 +1,91 @@
+"""From a config to the objects of a run."""
+
+import json
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+from absl import logging
+
+from yolojax import darknet, data, detection, training
+
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
+
+def start_run(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+    """Makes the workdir, keeps the config in it, and says what the run computes on."""
+    if jax.process_index() == 0:
+        workdir.mkdir(parents=True, exist_ok=True)
+        (workdir / "config.json").write_text(config.to_json_best_effort(indent=1) + "\n")
+    devices = f"{jax.device_count()} {jax.default_backend()} device(s) in {jax.process_count()} process(es)"
+    logging.info("%s, results in %s", devices, workdir)
+
+
+def open_start(config: ml_collections.ConfigDict) -> training.Model:
+    """The network that the config starts from; a .cfg beside a .weights file goes before the config's."""
+    cfg = "" if pathlib.Path(config.model).with_suffix(".cfg").exists() else config.cfg
+    return training.open_model(config.model, cfg=cfg, names=config.names)
+
+
+def open_split(config: ml_collections.ConfigDict, split: str, names: tuple[str, ...]) -> data.Dataset:
+    """The data set of the config; `names` (or the config's file) settles the order of its classes."""
+    if not names and config.names:
+        names = tuple(darknet.read_names(config.names))
+    return data.open_dataset(config.data, split, data_dir=config.data_dir or None, names=names or None)
+
+
+def make_evaluator(config: ml_collections.ConfigDict, architecture: Any, dataset: data.Dataset) -> training.Evaluator:
+    """The evaluator of an architecture under the config's protocol."""
+    protocol = training.Protocol(config.size, config.score_threshold, config.nms_iou)
+    return training.Evaluator(
+        architecture,
+        dataset,
+        protocol,
+        batch_size=config.eval_batch_size,
+        dtype=compute_dtype(config),
+        threads=config.threads,
+    )
+
+
+def compute_dtype(config: ml_collections.ConfigDict) -> Any:
+    """The dtype named in the config."""
+    if config.dtype not in DTYPES:
+        raise ValueError(f"dtype {config.dtype!r}, expected one of {', '.join(DTYPES)}")
+    return DTYPES[config.dtype]
+
+
+def augmentation(config: ml_collections.ConfigDict) -> data.AugmentConfig:
+    """Darknet's augmentation with the config's amounts."""
+    return data.AugmentConfig(
+        jitter=config.jitter,
+        hue=config.hue,
+        saturation=config.saturation,
+        exposure=config.exposure,
+        flip=config.flip,
+    )
+
+
+def make_anchors(
+    config: ml_collections.ConfigDict, dataset: data.Dataset, cells: int
+) -> tuple[tuple[float, float], ...]:
+    """Anchors by k-means over the training set's shapes, in cells of a `cells` x `cells` head; () for the cfg's own."""
+    if config.anchors == "cfg":
+        return ()
+    if config.anchors != "kmeans":
+        raise ValueError(f"anchors {config.anchors!r}, expected 'cfg' or 'kmeans'")
+    count = len(darknet.read_cfg(config.cfg).region.anchors)
+    sizes = data.box_sizes(dataset) * cells
+    anchors = detection.kmeans_anchors(sizes, count, seed=config.seed)
+    logging.info(
+        "k-means anchors (cells): %s; mean IoU %.3f", anchors.round(2).tolist(), detection.mean_iou(sizes, anchors)
+    )
+    return tuple((round(float(w), 4), round(float(h), 4)) for w, h in anchors)
+
+
+def write_json(path: pathlib.Path, content: Any) -> None:
+    """Writes JSON whole or not at all, on process 0."""
+    if jax.process_index() == 0:
+        with darknet.replacing(path) as beside:
+            beside.write_text(json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,164 @@
+"""The Flax module that an architecture describes, with `init` and `apply` over plain pytrees."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from yolojax.network.architecture import Architecture, Convolutional, Maxpool, Region, Reorg, Route
+from yolojax.network.variables import Variables
+
+BN_EPSILON = 1e-5
+BN_MOMENTUM = 0.99
+LEAKY_SLOPE = 0.1
+
+
+class ConvolutionLayer(nn.Module):
+    """Convolution, batch norm (or a bias) and activation: one Darknet [convolutional] section."""
+
+    layer: Convolutional
+    axis_name: str | None = None
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        layer, vector = self.layer, (self.layer.filters,)
+        shape = (layer.size, layer.size, x.shape[-1], layer.filters)
+        kernel = self.param("kernel", nn.initializers.he_normal(), shape, jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros, vector, jnp.float32)
+        x = lax.conv_general_dilated(
+            x.astype(self.dtype),
+            kernel.astype(self.dtype),
+            window_strides=(layer.stride, layer.stride),
+            padding=[(layer.padding, layer.padding)] * 2,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        if layer.batch_normalize:
+            scale = self.param("scale", nn.initializers.ones, vector, jnp.float32)
+            mean, var = self._statistics(x, train)
+            # One multiply-add per element; float32, since statistics in bfloat16 lose the running average.
+            factor = scale * lax.rsqrt(var + BN_EPSILON)
+            x = x * factor.astype(self.dtype) + (bias - mean * factor).astype(self.dtype)
+        else:
+            x = x + bias.astype(self.dtype)
+        if layer.activation == "leaky":
+            x = nn.leaky_relu(x, LEAKY_SLOPE)
+        return x
+
+    def _statistics(self, x: jax.Array, train: bool) -> tuple[jax.Array, jax.Array]:
+        """Mean and variance (out,): of the batch in training, over all devices of the axis; else the running ones."""
+        vector = (self.layer.filters,)
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, vector, jnp.float32)
+        running_var = self.variable("batch_stats", "var", jnp.ones, vector, jnp.float32)
+        if not train:
+            return running_mean.value, running_var.value
+        x = x.astype(jnp.float32)
+        mean = jnp.mean(x, axis=(0, 1, 2))
+        if self.axis_name is not None:
+            mean = lax.pmean(mean, self.axis_name)
+        # Around the mean of all devices: E[x²] - E[x]² would cancel.
+        var = jnp.mean(jnp.square(x - mean), axis=(0, 1, 2))
+        if self.axis_name is not None:
+            var = lax.pmean(var, self.axis_name)
+        if not self.is_initializing():
+            running_mean.value = BN_MOMENTUM * running_mean.value + (1 - BN_MOMENTUM) * mean
+            running_var.value = BN_MOMENTUM * running_var.value + (1 - BN_MOMENTUM) * var
+        return mean, var
+
+
+class Network(nn.Module):
+    """The layers of an architecture in order; the output is the head, before any [region] layer."""
+
+    architecture: Architecture
+    axis_name: str | None = None
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
+        outputs: list[jax.Array] = []
+        for index, layer in enumerate(self.architecture.layers):
+            inputs = [outputs[i] if i >= 0 else images for i in self.architecture.sources(index)]
+            match layer:
+                case Convolutional():
+                    convolution = ConvolutionLayer(
+                        layer, self.axis_name, self.dtype, name=self.architecture.name(index)
+                    )
+                    x = convolution(inputs[0], train)
+                case Maxpool():
+                    x = maxpool(inputs[0], layer.size, layer.stride, layer.padding)
+                case Route():
+                    x = jnp.concatenate(inputs, axis=-1)
+                case Reorg():
+                    x = reorg(inputs[0], layer.stride)
+                case Region():
+                    x = inputs[0]
+            outputs.append(x)
+        return outputs[-1].astype(jnp.float32)
+
+
+def maxpool(x: jax.Array, size: int, stride: int, padding: int) -> jax.Array:
+    """(B, H, W, C) -> (B, H', W', C), padded by `padding` in all, the larger half after."""
+    pads = (padding // 2, padding - padding // 2)
+    return nn.max_pool(x, (size, size), (stride, stride), [pads, pads])
+
+
+def reorg(x: jax.Array, stride: int) -> jax.Array:
+    """Darknet's [reorg]: (B, H, W, C) -> (B, H/s, W/s, C*s²).
+
+    Darknet (`reorg_cpu`, forward=0) takes the (C, H, W) buffer for one of (C/s², H*s, W*s) and does a space-to-depth on
+    that; the (C, H, W) result is then read as (C*s², H/s, W/s). Published weights were trained with it.
+    """
+    batch, height, width, channels = x.shape
+    s, out = stride, channels // stride**2
+    x = x.transpose(0, 3, 1, 2)  # (B, C, H, W), Darknet's buffer
+    x = x.reshape(batch, out, height, s, width, s)  # (B, C/s², H, s, W, s): read as (C/s², H*s, W*s)
+    x = x.transpose(0, 3, 5, 1, 2, 4)  # (B, s, s, C/s², H, W): offsets first
+    x = x.reshape(batch, channels * s**2, height // s, width // s)
+    return x.transpose(0, 2, 3, 1)
+
+
+def init(architecture: Architecture, key: jax.Array) -> Variables:
+    """Random variables `{"params": ..., "batch_stats": ...}`, float32: He normal kernels, BN as the identity."""
+    side = jax.ShapeDtypeStruct(
+        (1, architecture.net.height, architecture.net.width, architecture.net.channels), "float32"
+    )
+
+    def make(key: jax.Array) -> Any:
+        return Network(architecture).init(key, jnp.zeros(side.shape, side.dtype))
+
+    variables = jax.jit(make)(key)
+    return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
+
+
+def apply(architecture: Architecture, variables: Any, images: jax.Array, *, dtype: Any = jnp.float32) -> jax.Array:
+    """The head of `images` with running BN statistics.
+
+    Args:
+      architecture: the network's description; static.
+      variables: `{"params": ..., "batch_stats": ...}` that fit it.
+      images: (B, H, W, 3) float RGB in 0..1; H and W divisible by the network's stride.
+      dtype: what to compute in; the variables stay float32.
+
+    Returns:
+      (B, H/32, W/32, A*(5+C)) float32 logits; the last axis is, for each anchor, tx, ty, tw, th, to, classes.
+    """
+    return Network(architecture, dtype=dtype).apply(variables, images)
+
+
+def apply_train(
+    architecture: Architecture,
+    variables: Any,
+    images: jax.Array,
+    *,
+    axis_name: str | None = None,
+    dtype: Any = jnp.float32,
+) -> tuple[jax.Array, Any]:
+    """The head with the batch's BN statistics, and the new `batch_stats` (running average, momentum 0.99).
+
+    `axis_name` names the mapped axis over which the statistics are averaged; the rest is as in `apply`.
+    """
+    network = Network(architecture, axis_name=axis_name, dtype=dtype)
+    head, updates = network.apply(variables, images, train=True, mutable=["batch_stats"])
+    return head, updates.get("batch_stats", {})

@@ -1,0 +1,18 @@
+"""Prune a network, retrain it, and report: python -m yolojax.prune --config configs/filter40.py"""
+
+from absl import flags
+from ml_collections import config_flags
+
+from yolojax import experiments
+from yolojax.experiments import command
+
+CONFIG = config_flags.DEFINE_config_file("config", "configs/filter40.py", "The run; --config.NAME=VALUE overrides.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Where results go; runs/<config's name> by default.")
+
+
+def main(_: list[str]) -> None:
+    experiments.run_pruning(CONFIG.value, command.workdir(WORKDIR.value))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,46 @@
+"""Training and evaluation over the local devices, and what they save."""
+
+from yolojax.training.checkpoints import Checkpoints, Model, load_model, save_model
+from yolojax.training.detector import Detector
+from yolojax.training.evaluation import Evaluation, Evaluator, Protocol, check_size, score
+from yolojax.training.loop import LoopSettings, fit
+from yolojax.training.models import new_model, open_model, require_names
+from yolojax.training.optimizer import learning_rate_schedule, make_optimizer
+from yolojax.training.parallel import (
+    check_batch_size,
+    compile_predict_step,
+    compile_train_step,
+    replicate,
+    unreplicate,
+)
+from yolojax.training.state import TrainState, create_state
+from yolojax.training.steps import predict_step, train_step
+
+__all__ = [
+    "Checkpoints",
+    "Detector",
+    "Evaluation",
+    "Evaluator",
+    "LoopSettings",
+    "Model",
+    "Protocol",
+    "TrainState",
+    "check_batch_size",
+    "check_size",
+    "compile_predict_step",
+    "compile_train_step",
+    "create_state",
+    "fit",
+    "learning_rate_schedule",
+    "load_model",
+    "make_optimizer",
+    "new_model",
+    "open_model",
+    "predict_step",
+    "replicate",
+    "require_names",
+    "save_model",
+    "score",
+    "train_step",
+    "unreplicate",
+]

@@ -1,0 +1,127 @@
+"""Orbax checkpoints that hold the architecture with the arrays: a pruned network restores by its path alone.
+
+A checkpoint folder holds one folder per step, each with `state` (arrays) and `meta` (JSON: the .cfg text, the class
+names, what the caller adds).
+"""
+
+import dataclasses
+import json
+import pathlib
+from types import TracebackType
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from yolojax import darknet, network
+from yolojax.training.state import TrainState
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A network with what is needed to use it: names may be empty when the file does not tell them."""
+
+    architecture: network.Architecture
+    variables: Any
+    names: tuple[str, ...] = ()
+    seen: int = 0
+
+
+class Checkpoints:
+    """The checkpoints of one run. Use as a context manager; leaving it waits for saves in progress."""
+
+    def __init__(self, folder: str | pathlib.Path, *, keep: int = 2):
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
+        self._manager = ocp.CheckpointManager(pathlib.Path(folder).resolve(), options=options)
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._manager.close()
+
+    @property
+    def latest_step(self) -> int | None:
+        """The newest whole checkpoint's step."""
+        return self._manager.latest_step()
+
+    def save(self, state: TrainState, architecture: network.Architecture, names: tuple[str, ...], **extra: Any) -> None:
+        """Saves an unreplicated state under its step; returns while the files are still being written.
+
+        Args:
+          state: NumPy leaves.
+          architecture: printed as .cfg text into `meta`.
+          names: class names.
+          **extra: JSON values that `restore` returns.
+        """
+        meta = _meta(architecture, names, int(state.seen)) | {"extra": extra}
+        args = ocp.args.Composite(state=ocp.args.StandardSave(_to_tree(state)), meta=ocp.args.JsonSave(meta))
+        self._manager.save(int(state.step), args=args, force=True)
+
+    def restore(self, state: TrainState, architecture: network.Architecture) -> tuple[TrainState, dict[str, Any]]:
+        """The latest state, with the structure of `state`, and the extras. ValueError for another architecture."""
+        step = self._manager.latest_step()
+        assert step is not None, "no checkpoint to restore"
+        meta = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+        saved = darknet.parse_cfg(meta["cfg"], source=f"{self._manager.directory}/{step}")
+        if saved != architecture:
+            raise ValueError(
+                f"{self._manager.directory} holds another architecture than this run's; give a new --workdir"
+            )
+        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, _to_tree(state))
+        args = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
+        tree = self._manager.restore(step, args=args)["state"]
+        return TrainState(**tree), meta["extra"]
+
+
+def save_model(path: str | pathlib.Path, model: Model) -> None:
+    """Writes a checkpoint that holds a network and nothing of its training, as step 0."""
+    path = pathlib.Path(path).resolve()
+    tree = {"params": model.variables["params"], "batch_stats": model.variables["batch_stats"]}
+    tree = jax.tree.map(np.asarray, tree)
+    meta = _meta(model.architecture, model.names, model.seen) | {"extra": {}}
+    with ocp.CheckpointManager(path, options=ocp.CheckpointManagerOptions(create=True)) as manager:
+        if manager.latest_step() is not None:
+            raise ValueError(f"{path} already holds a checkpoint; give another folder or remove it")
+        args = ocp.args.Composite(state=ocp.args.StandardSave(tree), meta=ocp.args.JsonSave(meta))
+        manager.save(0, args=args)
+
+
+def load_model(path: str | pathlib.Path) -> Model:
+    """The network in the newest checkpoint of `path`, a folder that a run or `save_model` wrote.
+
+    Raises ValueError when there is none.
+    """
+    folder = pathlib.Path(path).resolve()
+    if (folder / "checkpoints").is_dir():  # a run's workdir
+        folder = folder / "checkpoints"
+    # Without this check CheckpointManager makes the folder.
+    if not folder.is_dir():
+        raise ValueError(f"{path}: no such checkpoint folder")
+    with ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(read_only=True)) as manager:
+        step = manager.latest_step()
+        if step is None:
+            raise ValueError(f"{path}: holds no checkpoint; expected a folder with one folder per step")
+        meta = manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+        if meta.get("format") != FORMAT:
+            raise ValueError(f"{path}: checkpoint format {meta.get('format')!r}, expected {FORMAT}")
+        architecture = darknet.parse_cfg(meta["cfg"], source=f"{folder}/{step}")
+        # The optimizer's part is read too and dropped: its shape is not known here.
+        tree = manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore()))["state"]
+    variables = jax.tree.map(np.asarray, {"params": tree["params"], "batch_stats": tree["batch_stats"]})
+    network.check_variables(architecture, variables)
+    return Model(architecture, variables, tuple(meta["names"]), int(meta["seen"]))
+
+
+def _meta(architecture: network.Architecture, names: tuple[str, ...], seen: int) -> dict[str, Any]:
+    meta = {"format": FORMAT, "cfg": darknet.format_cfg(architecture), "names": list(names), "seen": seen}
+    return json.loads(json.dumps(meta))
+
+
+def _to_tree(state: TrainState) -> dict[str, Any]:
+    return {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}

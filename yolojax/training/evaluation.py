@@ -1,0 +1,158 @@
+"""A network on a data set: detections of every image, and VOC average precision with its protocol."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from yolojax import data, detection, network
+from yolojax.training import parallel
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How detections are made and counted; it goes beside every mAP."""
+
+    size: int = 416
+    score_threshold: float = 0.005
+    nms_iou: float = 0.45
+    match_iou: float = 0.5
+
+    def __str__(self) -> str:
+        return (
+            f"{self.size}x{self.size} (stretched), confidence >= {self.score_threshold}, per-class NMS at IoU "
+            f"{self.nms_iou}, devkit matching at IoU > {self.match_iou}, difficult objects ignored"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """VOC AP of one network on one split. AP of a class without objects is None and not in the mean."""
+
+    images: int
+    objects: int
+    detections: int
+    map_11point: float
+    map_area: float
+    ap_11point: dict[str, float | None]
+    ap_area: dict[str, float | None]
+    map_11point_at_025: float
+    protocol: Protocol
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain dicts, strings and numbers."""
+        return {**dataclasses.asdict(self), "protocol_text": str(self.protocol)}
+
+
+class Evaluator:
+    """Evaluates networks of one architecture on one data set with one compiled function.
+
+    Masks change values and not shapes, so one evaluator serves a network before and after masking.
+    """
+
+    def __init__(
+        self,
+        architecture: network.Architecture,
+        dataset: data.Dataset,
+        protocol: Protocol,
+        *,
+        batch_size: int,
+        dtype: Any = jnp.float32,
+        threads: int = 2,
+    ):
+        check_size(architecture, protocol.size)
+        self.dataset = dataset
+        self.protocol = protocol
+        self.annotations = dataset.truth()
+        self._threads = threads
+        self._batch_size = parallel.round_up_batch(batch_size)
+        self._predict = parallel.compile_predict_step(
+            architecture, score_threshold=protocol.score_threshold, nms_iou=protocol.nms_iou, dtype=dtype
+        )
+
+    def predict(self, variables: Any, *, progress: str = "evaluate") -> list[detection.Detections]:
+        """The detections of each image, in the data set's order; an image without any has an empty entry."""
+        replicated = parallel.replicate(variables)
+        found: list[detection.Detections | None] = [None] * len(self.annotations)
+        batches = data.eval_batches(
+            self.dataset,
+            batch_size=self._batch_size,
+            size=self.protocol.size,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+            threads=self._threads,
+        )
+        with tqdm(total=len(found), desc=progress, unit="img", disable=jax.process_index() > 0) as bar:
+            for batch in batches:
+                result = self._predict(replicated, batch)
+                for row in np.flatnonzero(result["valid"]):
+                    index = int(result["index"][row])
+                    found[index] = detection.to_detections(
+                        result["boxes"][row],
+                        result["scores"][row],
+                        self.annotations[index].width,
+                        self.annotations[index].height,
+                    )
+                bar.update(int(np.sum(result["valid"])))
+        missing = sum(image is None for image in found)
+        assert missing == 0, f"{missing} images were not evaluated"
+        return [image for image in found if image is not None]
+
+    def evaluate(self, variables: Any, *, progress: str = "evaluate") -> Evaluation:
+        """mAP and AP per class of `variables`."""
+        start = time.monotonic()
+        found = self.predict(variables, progress=progress)
+        return score(self.annotations, found, self.dataset.names, self.protocol, seconds=time.monotonic() - start)
+
+
+def score(
+    annotations: Sequence[data.Annotation],
+    detections: Sequence[detection.Detections],
+    names: Sequence[str],
+    protocol: Protocol,
+    *,
+    seconds: float = 0.0,
+) -> Evaluation:
+    """VOC AP, 11-point and area, of `detections` (one entry per annotation)."""
+    truth = [annotation.objects for annotation in annotations]
+    iou = protocol.match_iou
+    result = detection.average_precision(truth, detections, len(names), iou_threshold=iou)
+    confident = [_at_least(image, 0.25) for image in detections]
+    at_025 = detection.average_precision(truth, confident, len(names), iou_threshold=iou)
+    return Evaluation(
+        images=len(truth),
+        objects=int(result.objects.sum()),
+        detections=sum(len(image.scores) for image in detections),
+        map_11point=_mean(result.ap_11point),
+        map_area=_mean(result.ap_area),
+        ap_11point=_by_name(names, result.ap_11point),
+        ap_area=_by_name(names, result.ap_area),
+        map_11point_at_025=_mean(at_025.ap_11point),
+        protocol=protocol,
+        seconds=round(seconds, 2),
+    )
+
+
+def check_size(architecture: network.Architecture, size: int) -> None:
+    """Raises ValueError when images of `size` pixels do not divide into the cells of the head."""
+    if size <= 0 or size % architecture.stride:
+        raise ValueError(f"size {size}, expected a positive multiple of the network's stride {architecture.stride}")
+
+
+def _at_least(image: detection.Detections, threshold: float) -> detection.Detections:
+    keep = image.scores >= threshold
+    return detection.Detections(image.boxes[keep], image.scores[keep], image.labels[keep])
+
+
+def _mean(ap: np.ndarray) -> float:
+    return float(np.nanmean(ap)) if not np.all(np.isnan(ap)) else 0.0
+
+
+def _by_name(names: Sequence[str], ap: np.ndarray) -> dict[str, float | None]:
+    return {name: None if np.isnan(value) else float(value) for name, value in zip(names, ap, strict=True)}

@@ -1,0 +1,76 @@
+"""Opening a network from whatever the user has: a checkpoint folder, or .weights with its .cfg."""
+
+import dataclasses
+import pathlib
+
+import jax
+
+from yolojax import darknet, network
+from yolojax.training.checkpoints import Model, load_model
+
+
+def open_model(path: str, *, cfg: str = "", names: str = "") -> Model:
+    """The network at `path`.
+
+    Args:
+      path: a checkpoint folder, a run's workdir, or a `.weights` file.
+      cfg: the `.cfg` of a `.weights` file; by default the file of the same name beside it.
+      names: a file with one class name per line, in place of what the checkpoint tells.
+
+    Raises:
+      ValueError: with what is missing or does not fit.
+    """
+    source = pathlib.Path(path)
+    if source.is_dir():
+        model = load_model(source)
+    else:
+        if not source.exists():
+            raise ValueError(f"{path}: no such file or folder; expected a checkpoint folder or a .weights file")
+        cfg_path = pathlib.Path(cfg) if cfg else source.with_suffix(".cfg")
+        if not cfg_path.exists():
+            raise ValueError(f"{cfg_path}: no such file; a .weights file needs its .cfg")
+        architecture, variables = darknet.load(cfg_path, source)
+        model = Model(architecture, variables, seen=darknet.read_header(source).seen)
+        beside = source.with_suffix(".names")
+        if not names and beside.exists():
+            names = str(beside)
+    if names:
+        model = dataclasses.replace(model, names=tuple(darknet.read_names(names)))
+    classes = model.architecture.region.classes
+    if model.names and len(model.names) != classes:
+        raise ValueError(f"{len(model.names)} class names for a network of {classes} classes: {', '.join(model.names)}")
+    return model
+
+
+def require_names(model: Model, names: tuple[str, ...], source: str) -> None:
+    """Raises ValueError when a network detects other classes than `names`, those of the data set `source`."""
+    classes = model.architecture.region.classes
+    if classes != len(names) or (model.names and model.names != names):
+        has = ", ".join(model.names) if model.names else f"{classes} classes"
+        raise ValueError(f"the network detects {has}; {source} has {', '.join(names)}")
+
+
+def new_model(
+    cfg: str,
+    names: tuple[str, ...],
+    *,
+    seed: int,
+    anchors: tuple[tuple[float, float], ...] = (),
+    backbone: str = "",
+    cutoff: int = 0,
+) -> Model:
+    """A random network for a data set's classes, from nothing or with the first `cutoff` layers from `backbone`.
+
+    Args:
+      cfg: the layers; the region layer's class count and the head's filters follow `names`.
+      names: class names.
+      seed: of the random kernels.
+      anchors: in place of the cfg's, in cells.
+      backbone: a truncated .weights file (`darknet19_448.conv.23`) that holds layers 0..cutoff-1.
+      cutoff: how many layers it holds.
+    """
+    architecture = network.for_classes(darknet.read_cfg(cfg), len(names), anchors)
+    variables = network.init(architecture, jax.random.key(seed))
+    if backbone:
+        variables = darknet.load_backbone(architecture, variables, backbone, cutoff)
+    return Model(architecture, variables, names)

@@ -1,0 +1,85 @@
+"""The devices: the only file that knows about pmap. Everything else sees whole states and host batches."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.jax_utils
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from yolojax.network import Architecture
+from yolojax.training.state import TrainState
+from yolojax.training.steps import predict_step, train_step
+
+AXIS = "batch"
+HostBatch = dict[str, np.ndarray]
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Raises ValueError when a global batch does not divide over the devices of all processes."""
+    if batch_size <= 0 or batch_size % jax.device_count():
+        raise ValueError(
+            f"batch_size {batch_size} does not divide over {jax.device_count()} devices; use a multiple of that"
+        )
+
+
+def round_up_batch(batch_size: int) -> int:
+    """The smallest batch of at least `batch_size` that divides over the devices; for prediction, which pads."""
+    return -(-batch_size // jax.device_count()) * jax.device_count()
+
+
+def replicate(tree: Any) -> Any:
+    """A copy on each local device."""
+    # Under pmap's own axis name: with another sharding the second step would compile again.
+    return flax.jax_utils.replicate(tree, axis_name=AXIS)
+
+
+def unreplicate(tree: Any) -> Any:
+    """One device's copy, as NumPy arrays."""
+    return jax.device_get(flax.jax_utils.unreplicate(tree))
+
+
+def shard(batch: HostBatch) -> HostBatch:
+    """(b, ...) -> (devices, b / devices, ...) at each leaf."""
+    devices = jax.local_device_count()
+    return {name: leaf.reshape(devices, -1, *leaf.shape[1:]) for name, leaf in batch.items()}
+
+
+def compile_train_step(
+    architecture: Architecture, optimizer: optax.GradientTransformation, dtype: Any = jnp.float32
+) -> Callable[[TrainState, HostBatch], tuple[TrainState, Any]]:
+    """`step(replicated state, host batch) -> (replicated state, metrics)`; the given state is consumed."""
+    step = functools.partial(train_step, architecture=architecture, optimizer=optimizer, axis_name=AXIS, dtype=dtype)
+    mapped = jax.pmap(step, axis_name=AXIS, donate_argnums=0)
+    wait = jax.default_backend() == "cpu"
+
+    def run(state: TrainState, batch: HostBatch) -> tuple[TrainState, Any]:
+        state, metrics = mapped(state, shard(batch))
+        if wait:  # Collectives of forced CPU devices can deadlock when several steps are in flight.
+            jax.block_until_ready(state)
+        return state, metrics
+
+    return run
+
+
+def compile_predict_step(
+    architecture: Architecture, *, score_threshold: float, nms_iou: float, dtype: Any = jnp.float32
+) -> Callable[[Any, HostBatch], HostBatch]:
+    """`predict(replicated variables, host batch) -> results of the batch of all processes`, as NumPy arrays."""
+    step = functools.partial(
+        predict_step,
+        architecture=architecture,
+        axis_name=AXIS,
+        score_threshold=score_threshold,
+        nms_iou=nms_iou,
+        dtype=dtype,
+    )
+    mapped = jax.pmap(step, axis_name=AXIS)
+
+    def run(variables: Any, batch: HostBatch) -> HostBatch:
+        return unreplicate(mapped(variables, shard(batch)))
+
+    return run
