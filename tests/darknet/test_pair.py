@@ -48,6 +48,14 @@ def test_save_and_load(tmp_path: pathlib.Path) -> None:
     jax.tree.map(np.testing.assert_array_equal, loaded, variables)
 
 
+def test_save_of_what_a_cfg_cannot_hold_leaves_no_file(tmp_path: pathlib.Path) -> None:
+    layers = (network.Convolutional(1, options=(("filters", "2"),)),)
+    architecture = network.Architecture(network.Net(8, 8), layers)
+    with pytest.raises(ValueError, match="option filters=2"):
+        darknet.save(architecture, _random(architecture), tmp_path / "a.cfg", tmp_path / "a.weights")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_load_backbone_replaces_the_first_layers_alone(tmp_path: pathlib.Path) -> None:
     backbone = _random(SMALL)
     darknet.write_weights(SMALL, backbone, tmp_path / "a.conv.1", cutoff=1)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from yolojax.darknet.cfg import read_cfg, write_cfg
+from yolojax.darknet.cfg import format_cfg, read_cfg, write_cfg
 from yolojax.darknet.files import Path
 from yolojax.darknet.weights import read_weights, write_weights
 from yolojax.network import Architecture, check_variables
@@ -18,6 +18,7 @@ def load(cfg: Path, weights: Path) -> tuple[Architecture, Variables]:
 
 def save(architecture: Architecture, variables: Mapping[str, Any], cfg: Path, weights: Path, *, seen: int = 0) -> None:
     """Writes both files; `seen` is the number of images seen in training. Raises ValueError when they do not fit."""
+    format_cfg(architecture)  # what it refuses, before anything is written
     write_weights(architecture, variables, weights, seen=seen)
     write_cfg(architecture, cfg)
 

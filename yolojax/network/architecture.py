@@ -103,7 +103,8 @@ class Region:
 Layer = Convolutional | Maxpool | Route | Reorg | Region
 
 
-class ConvolutionInfo(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class ConvolutionInfo:
     """One convolution with what its place in the network settles."""
 
     index: int
@@ -153,6 +154,8 @@ class Architecture:
         layer = self.layers[index]
         if not isinstance(layer, Route):
             return (index - 1,)
+        if not layer.layers:
+            raise ArchitectureError("route without layers, expected at least one", index)
         resolved = tuple(i if i >= 0 else index + i for i in layer.layers)
         for written, i in zip(layer.layers, resolved, strict=True):
             if not 0 <= i < index:
@@ -192,7 +195,11 @@ class Architecture:
     @functools.cached_property
     def stride(self) -> int:
         """Pixels of the image for each cell of the head; input sizes must be divisible by it."""
-        return self.net.height // self.shapes[-1].height
+        strides: list[int] = []
+        for index, layer in enumerate(self.layers):
+            before = max(strides[i] if i >= 0 else 1 for i in self.sources(index))
+            strides.append(before * getattr(layer, "stride", 1))
+        return strides[-1]
 
     def resized(self, height: int, width: int) -> "Architecture":
         """The same layers for another input size."""

@@ -40,9 +40,9 @@ class ConvolutionLayer(nn.Module):
             mean, var = self._statistics(x, train)
             # One multiply-add per element; float32, since statistics in bfloat16 lose the running average.
             factor = scale * lax.rsqrt(var + BN_EPSILON)
-            x = x * factor.astype(self.dtype) + (bias - mean * factor).astype(self.dtype)
+            x = x * _channels(factor, self.dtype) + _channels(bias - mean * factor, self.dtype)
         else:
-            x = x + bias.astype(self.dtype)
+            x = x + _channels(bias, self.dtype)
         if layer.activation == "leaky":
             x = nn.leaky_relu(x, LEAKY_SLOPE)
         return x
@@ -59,13 +59,18 @@ class ConvolutionLayer(nn.Module):
         if self.axis_name is not None:
             mean = lax.pmean(mean, self.axis_name)
         # Around the mean of all devices: E[x²] - E[x]² would cancel.
-        var = jnp.mean(jnp.square(x - mean), axis=(0, 1, 2))
+        var = jnp.mean(jnp.square(x - _channels(mean, x.dtype)), axis=(0, 1, 2))
         if self.axis_name is not None:
             var = lax.pmean(var, self.axis_name)
         if not self.is_initializing():
             running_mean.value = BN_MOMENTUM * running_mean.value + (1 - BN_MOMENTUM) * mean
             running_var.value = BN_MOMENTUM * running_var.value + (1 - BN_MOMENTUM) * var
         return mean, var
+
+
+def _channels(vector: jax.Array, dtype: Any) -> jax.Array:
+    """(C,) -> (1, 1, 1, C), to broadcast over (B, H, W, C)."""
+    return vector.astype(dtype)[None, None, None, :]
 
 
 class Network(nn.Module):
@@ -144,7 +149,8 @@ def apply(architecture: Architecture, variables: Any, images: jax.Array, *, dtyp
     Returns:
       (B, H/32, W/32, A*(5+C)) float32 logits; the last axis is, for each anchor, tx, ty, tw, th, to, classes.
     """
-    return Network(architecture, dtype=dtype).apply(variables, images)
+    head: Any = Network(architecture, dtype=dtype).apply(variables, images)
+    return head
 
 
 def apply_train(
