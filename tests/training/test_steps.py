@@ -72,7 +72,7 @@ def test_loss_is_the_sum_of_its_terms_and_falls():
     terms = [value for name, value in first.items() if name != "loss"]
     np.testing.assert_allclose(first["loss"], sum(terms), rtol=1e-5)
     architecture = helpers.small_architecture()
-    optimizer = training.make_optimizer("adam", 0.01, momentum=0.9, decay=0.0)
+    optimizer = training.make_optimizer("sgd", 0.01, momentum=0.9, decay=0.0)
     state = parallel.replicate(training.create_state(helpers.random_variables(architecture), optimizer))
     step = training.compile_train_step(architecture, optimizer)
     batch = helpers.random_batch(np.random.default_rng(0), 8, 32)

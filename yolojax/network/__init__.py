@@ -15,7 +15,7 @@ from yolojax.network.architecture import (
     for_classes,
 )
 from yolojax.network.module import apply, apply_train, init, reorg
-from yolojax.network.variables import check_variables, variable_shapes
+from yolojax.network.variables import Variables, check_variables, variable_shapes
 
 __all__ = [
     "Architecture",
@@ -29,6 +29,7 @@ __all__ = [
     "Reorg",
     "Route",
     "Shape",
+    "Variables",
     "apply",
     "apply_train",
     "check_variables",

@@ -1,0 +1,83 @@
+"""Darknet's augmentation (`load_data_detection` of YOLOv2's time): a jittered crop, a flip, and a shift of colours."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+
+SMALLEST_SIDE = 0.001
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig:
+    """How much: `jitter` is a share of the image's sides, `hue` of the colour circle; the others are largest factors."""
+
+    jitter: float = 0.2
+    hue: float = 0.1
+    saturation: float = 1.5
+    exposure: float = 1.5
+    flip: bool = True
+
+
+def augment(
+    image: np.ndarray, truth: np.ndarray, size: int, config: AugmentConfig, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A random view of an image and its truth.
+
+    Args:
+      image: (H, W, 3) uint8 RGB.
+      truth: (N, 5) float32 centre x, y, width, height relative to the image, class.
+      size: of the result, in pixels.
+      config: how much of each.
+      rng: decides all of it.
+
+    Returns:
+      (size, size, 3) uint8 and (M, 5); boxes are clipped to the view, and dropped where less than 0.001 of a side is left.
+    """
+    height, width = image.shape[:2]
+    jitter = np.array([width, height, width, height]) * config.jitter
+    left, top, right, bottom = np.trunc(rng.uniform(-jitter, jitter))
+    flip = config.flip and bool(rng.integers(2))
+    view = crop_resize(image, left, top, width - left - right, height - top - bottom, size)
+    origin = np.array([left / width, top / height])
+    extent = np.array([(width - left - right) / width, (height - top - bottom) / height])
+    truth = move_boxes(truth, origin, extent)
+    if flip:
+        view = view[:, ::-1]
+        truth = np.concatenate([1 - truth[:, :1], truth[:, 1:]], axis=1)
+    hue = rng.uniform(-config.hue, config.hue)
+    view = distort(view, hue, _factor(config.saturation, rng), _factor(config.exposure, rng))
+    return view, rng.permutation(truth)
+
+
+def crop_resize(image: np.ndarray, left: float, top: float, width: float, height: float, size: int) -> np.ndarray:
+    """The given window as (size, size, 3), bilinear; outside the image its edge goes on."""
+    scale = np.array([width / size, height / size])
+    # Pixel centres of the view, in pixels of the image.
+    shift = np.array([left, top]) + scale / 2 - 0.5
+    matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def move_boxes(truth: np.ndarray, origin: np.ndarray, extent: np.ndarray) -> np.ndarray:
+    """Truth (N, 5) as seen from the window at `origin` of size `extent`, both relative to the image."""
+    low = np.clip((truth[:, :2] - truth[:, 2:4] / 2 - origin) / extent, 0, 1)
+    high = np.clip((truth[:, :2] + truth[:, 2:4] / 2 - origin) / extent, 0, 1)
+    moved = np.concatenate([(low + high) / 2, high - low, truth[:, 4:]], axis=1).astype(np.float32)
+    return moved[np.all(moved[:, 2:4] >= SMALLEST_SIDE, axis=1)]
+
+
+def distort(image: np.ndarray, hue: float, saturation: float, exposure: float) -> np.ndarray:
+    """HSV of an RGB uint8 image with the hue shifted (1 is the whole circle) and the others multiplied."""
+    hsv = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0] + 360 * hue) % 360
+    hsv[..., 1] = np.minimum(hsv[..., 1] * saturation, 1)
+    hsv[..., 2] = np.minimum(hsv[..., 2] * exposure, 1)
+    return np.rint(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255).astype(np.uint8)
+
+
+def _factor(largest: float, rng: np.random.Generator) -> float:
+    """Darknet's `rand_scale`: uniform in 1..largest, or one over that."""
+    factor = rng.uniform(1, largest)
+    return factor if rng.integers(2) else 1 / factor

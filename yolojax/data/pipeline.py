@@ -1,0 +1,150 @@
+"""Batches with Grain: shuffled and augmented for training, in order and padded for evaluation.
+
+A global batch holds the same samples whatever the number of processes: records are shuffled and augmented as one endless
+sequence, of which each process takes every `process_count`-th.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cv2
+import grain
+import numpy as np
+
+from yolojax.data.augment import AugmentConfig
+from yolojax.data.augment import augment as augment_sample
+from yolojax.data.datasets import Dataset, Record, decode_record_image, to_annotation
+
+BATCHES_PER_SIZE = 10
+Sample = dict[str, Any]
+
+
+def train_batches(
+    dataset: Dataset,
+    *,
+    batch_size: int,
+    sizes: Sequence[int],
+    seed: int,
+    max_boxes: int = 50,
+    augment: AugmentConfig | None = None,
+    process_index: int = 0,
+    process_count: int = 1,
+    threads: int = 2,
+    prefetch: int = 4,
+) -> grain.DatasetIterator:
+    """Endless batches of this process's share, in a new order each epoch.
+
+    Args:
+      dataset: the training split.
+      batch_size: over all processes; a multiple of `process_count`.
+      sizes: image sizes in pixels; one of them for 10 batches, then another, as Darknet does.
+      seed: of the order, the sizes and the augmentation.
+      max_boxes: rows of the truth. An image with more objects keeps a random choice of them.
+      augment: how much; None only resizes.
+      process_index: which process this is.
+      process_count: of how many.
+      threads: that decode and augment.
+      prefetch: batches that are made ahead.
+
+    Returns:
+      An iterator with `get_state` and `set_state`, of dicts: `image` (b, S, S, 3) uint8 RGB, `truth` (b, max_boxes, 5)
+      float32 x, y, w, h, class with all-zero padding, `index` (b,) int64.
+    """
+    if batch_size % process_count:
+        raise ValueError(f"batch_size {batch_size} does not divide over {process_count} processes")
+    samples = (
+        grain.MapDataset.range(len(dataset))
+        .seed(seed)
+        .shuffle()
+        .repeat()
+        .map_with_index(_Sized(tuple(sizes), batch_size, seed))
+        .random_map(_TrainSample(dataset.source, max_boxes, augment))
+    )
+    batches = samples[process_index::process_count].batch(batch_size // process_count, drop_remainder=True)
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch)
+    return iter(batches.to_iter_dataset(options))
+
+
+def eval_batches(
+    dataset: Dataset,
+    *,
+    batch_size: int,
+    size: int,
+    process_index: int = 0,
+    process_count: int = 1,
+    threads: int = 2,
+) -> Iterator[dict[str, np.ndarray]]:
+    """Every image once, stretched to `size`; each process gives the same number of batches.
+
+    Yields dicts: `image` (b, size, size, 3) uint8 RGB, `index` (b,) int32, `valid` (b,) bool, False for padding.
+    """
+    count = -(-len(dataset) // batch_size) * batch_size
+    samples = grain.MapDataset.range(count).map(_EvalSample(dataset.source, size))
+    batches = samples[process_index::process_count].batch(batch_size // process_count)
+    return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sized:
+    """Adds to a record's index the image size of the batch that it falls into."""
+
+    sizes: tuple[int, ...]
+    batch_size: int
+    seed: int
+
+    def __call__(self, position: int, index: int) -> tuple[int, int]:
+        phase = position // self.batch_size // BATCHES_PER_SIZE
+        choice = np.random.default_rng([self.seed, phase]).integers(len(self.sizes))
+        return int(index), self.sizes[choice]
+
+
+@dataclasses.dataclass(frozen=True)
+class _TrainSample(grain.transforms.RandomMap):
+    """(record index, size) to a sample."""
+
+    source: Sequence[Record]
+    max_boxes: int
+    augment: AugmentConfig | None
+
+    def random_map(self, element: tuple[int, int], rng: np.random.Generator) -> Sample:
+        index, size = element
+        record = self.source[index]
+        image, boxes = decode_record_image(record), relative_truth(record)
+        if self.augment is None:
+            image = resize(image, size)
+        else:
+            image, boxes = augment_sample(image, boxes, size, self.augment, rng)
+        truth = np.zeros((self.max_boxes, 5), np.float32)
+        truth[: len(boxes)] = boxes[: self.max_boxes]
+        return {"image": image, "truth": truth, "index": np.int64(index)}
+
+
+@dataclasses.dataclass(frozen=True)
+class _EvalSample(grain.transforms.Map):
+    """A position to a sample; positions after the last record are padding."""
+
+    source: Sequence[Record]
+    size: int
+
+    def map(self, position: int) -> Sample:
+        valid = position < len(self.source)
+        if valid:
+            image = resize(decode_record_image(self.source[position]), self.size)
+        else:
+            image = np.zeros((self.size, self.size, 3), np.uint8)
+        return {"image": image, "index": np.int32(position), "valid": np.bool_(valid)}
+
+
+def relative_truth(record: Record) -> np.ndarray:
+    """(N, 5) float32 centre x, y, width, height relative to the image, class; pixel 1 begins at 0."""
+    annotation = to_annotation(record)
+    boxes = annotation.objects.boxes - 1
+    size = np.array([annotation.width, annotation.height])
+    centre, extent = (boxes[:, :2] + boxes[:, 2:]) / 2 / size, (boxes[:, 2:] - boxes[:, :2]) / size
+    return np.concatenate([centre, extent, annotation.objects.labels[:, None]], axis=1).astype(np.float32)
+
+
+def resize(image: np.ndarray, size: int) -> np.ndarray:
+    """(H, W, 3) -> (size, size, 3), stretched, bilinear."""
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)

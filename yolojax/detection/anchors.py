@@ -1,0 +1,45 @@
+"""Anchors for a data set: k-means over the shapes of its boxes (YOLOv2 paper, section 2, "Dimension Clusters")."""
+
+import numpy as np
+
+
+def kmeans_anchors(sizes: np.ndarray, k: int, *, seed: int) -> np.ndarray:
+    """(N, 2) widths and heights -> (k, 2) in the same unit, smallest area first; the distance is 1 - IoU.
+
+    Raises ValueError when there are fewer than `k` different shapes.
+    """
+    distinct = np.unique(sizes, axis=0)
+    if len(distinct) < k:
+        raise ValueError(f"{len(distinct)} different box shapes, expected at least k = {k}")
+    rng = np.random.default_rng(seed)
+    centres = _spread(distinct, k, rng)
+    nearest = np.full(len(sizes), -1)
+    while True:
+        again = np.argmax(shape_iou(sizes, centres), axis=1)
+        if np.array_equal(again, nearest):
+            return centres[np.argsort(centres.prod(axis=1))]
+        nearest = again
+        # A cluster that lost all its boxes keeps its centre.
+        centres = np.stack(
+            [sizes[nearest == i].mean(axis=0) if np.any(nearest == i) else centres[i] for i in range(k)]
+        )
+
+
+def mean_iou(sizes: np.ndarray, anchors: np.ndarray) -> float:
+    """The mean over boxes (N, 2) of the IoU with the anchor (k, 2) that fits best; 1 is perfect."""
+    return float(shape_iou(sizes, anchors).max(axis=1).mean())
+
+
+def shape_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """IoU of shapes on one centre, (N, 2) and (k, 2) -> (N, k)."""
+    intersection = np.minimum(a[:, None], b[None]).prod(axis=-1)
+    return intersection / (a.prod(axis=-1)[:, None] + b.prod(axis=-1)[None] - intersection)
+
+
+def _spread(sizes: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+    """k-means++: each next centre far from those before, with a probability of the squared distance."""
+    centres = sizes[[rng.integers(len(sizes))]]
+    while len(centres) < k:
+        weight = (1 - shape_iou(sizes, centres).max(axis=1)) ** 2
+        centres = np.concatenate([centres, sizes[[rng.choice(len(sizes), p=weight / weight.sum())]]])
+    return centres

@@ -1,0 +1,93 @@
+"""Average precision by the PASCAL VOC devkit's rules (Everingham et al. 2010, section 4.2; `VOCevaldet.m`)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from yolojax.detection.records import Detections, Objects
+
+
+class APResult(NamedTuple):
+    """Per class (C,): AP by VOC2007's 11 points and by area, NaN without objects; and how many objects counted."""
+
+    ap_11point: np.ndarray
+    ap_area: np.ndarray
+    objects: np.ndarray
+
+
+def average_precision(
+    truth: Sequence[Objects], detections: Sequence[Detections], num_classes: int, *, iou_threshold: float = 0.5
+) -> APResult:
+    """AP of the detections of all images; both sequences hold one entry per image.
+
+    A detection is right if its IoU with the truth that it overlaps most, of its class and image, exceeds
+    `iou_threshold` and no better detection took that truth. Difficult truths neither count nor harm. Equal scores rank by
+    their order. Raises ValueError when the sequences differ in length.
+    """
+    if len(truth) != len(detections):
+        raise ValueError(f"detections of {len(detections)} images for {len(truth)} annotated ones")
+    objects = np.zeros(num_classes, np.int64)
+    for image in truth:
+        objects += np.bincount(image.labels[~image.difficult], minlength=num_classes)
+    found = [_match(*pair, iou_threshold) for pair in zip(truth, detections, strict=True)]
+    scores = np.concatenate([image.scores for image in detections] or [np.zeros(0)])
+    labels = np.concatenate([image.labels for image in detections] or [np.zeros(0, np.int32)])
+    matched = np.concatenate([match for match in found] or [np.zeros(0, np.int64)])
+    image = np.repeat(np.arange(len(truth)), [len(image.scores) for image in detections])
+    eleven, area = np.full(num_classes, np.nan), np.full(num_classes, np.nan)
+    for label in np.flatnonzero(objects):
+        mine = np.flatnonzero(labels == label)
+        mine = mine[np.argsort(-scores[mine], kind="stable")]
+        recall, precision = _curve(image[mine], matched[mine], objects[label])
+        eleven[label], area[label] = _ap_11point(recall, precision), _ap_area(recall, precision)
+    return APResult(eleven, area, objects)
+
+
+NOTHING, DIFFICULT = -1, -2
+
+
+def _match(truth: Objects, found: Detections, iou_threshold: float) -> np.ndarray:
+    """For each detection the index of the truth that it hits; NOTHING, or DIFFICULT for one that does not count."""
+    if not len(found.scores) or not len(truth.labels):
+        return np.full(len(found.scores), NOTHING)
+    iou = _iou_inclusive(found.boxes, truth.boxes)
+    iou = np.where(found.labels[:, None] == truth.labels[None], iou, -1.0)
+    best = np.argmax(iou, axis=1)
+    hit = iou[np.arange(len(best)), best] > iou_threshold
+    return np.where(hit, np.where(truth.difficult[best], DIFFICULT, best), NOTHING)
+
+
+def _iou_inclusive(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(N, 4), (M, 4) -> (N, M); a box from pixel 1 to 1 has an area of 1."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    overlap = np.prod(np.maximum(high - low + 1, 0.0), axis=-1)
+    area_a, area_b = (np.prod(boxes[:, 2:] - boxes[:, :2] + 1, axis=-1) for boxes in (a, b))
+    return overlap / (area_a[:, None] + area_b[None] - overlap)
+
+
+def _curve(image: np.ndarray, matched: np.ndarray, objects: int) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and precision after each detection, best score first; the second hit of a truth is wrong."""
+    counts = matched != DIFFICULT
+    image, matched = image[counts], matched[counts]
+    right = np.zeros(len(matched), bool)
+    hits = np.flatnonzero(matched >= 0)
+    _, first = np.unique(np.stack([image[hits], matched[hits]]), axis=1, return_index=True)
+    right[hits[first]] = True
+    recall = np.cumsum(right) / objects
+    precision = np.cumsum(right) / np.arange(1, len(right) + 1)
+    return recall, precision
+
+
+def _ap_11point(recall: np.ndarray, precision: np.ndarray) -> float:
+    """The mean over recalls 0, 0.1, ... 1 of the best precision at that recall or more."""
+    return float(np.mean([np.max(precision[recall >= t], initial=0.0) for t in np.arange(11) / 10]))
+
+
+def _ap_area(recall: np.ndarray, precision: np.ndarray) -> float:
+    """The area under the curve, made to fall."""
+    recall = np.concatenate([[0.0], recall, [1.0]])
+    precision = np.concatenate([[0.0], precision, [0.0]])
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.sum(np.diff(recall) * precision[1:]))

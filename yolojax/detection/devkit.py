@@ -1,0 +1,87 @@
+"""Detections as the devkit's text files: one per class, `image score xmin ymin xmax ymax` on each line."""
+
+import math
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from yolojax.darknet import replacing
+from yolojax.detection.records import Detections
+
+Path = str | os.PathLike[str]
+Row = tuple[float, float, float, float, float, int]  # box, score, label
+
+
+def classes_with_files(folder: Path) -> tuple[str, ...]:
+    """The classes that have a file `*_CLASS.txt` in the folder, sorted. Raises ValueError when there is none."""
+    return tuple(sorted(_files(folder)))
+
+
+def read_detections(folder: Path, names: Sequence[str], image_ids: Sequence[str]) -> list[Detections]:
+    """The detections of each image, from the files `*_CLASS.txt` of the classes `names`.
+
+    Raises ValueError: a class without a file, a line that is none (file and line), an image that is not in `image_ids`.
+    """
+    files = _files(folder)
+    missing = [name for name in names if name not in files]
+    if missing:
+        raise ValueError(f"{folder}: no file *_{missing[0]}.txt; name the classes that have one with --names")
+    place = {image_id: i for i, image_id in enumerate(image_ids)}
+    rows: list[list[Row]] = [[] for _ in image_ids]
+    for label, name in enumerate(names):
+        for line, image_id, score, box in _lines(files[name]):
+            if image_id not in place:
+                raise ValueError(f"{files[name]}:{line}: image {image_id[:40]!r} is not in the split")
+            rows[place[image_id]].append((*box, score, label))
+    return [_to_detections(image) for image in rows]
+
+
+def write_detections(
+    folder: Path, names: Sequence[str], image_ids: Sequence[str], detections: Sequence[Detections]
+) -> None:
+    """Writes `comp4_det_test_CLASS.txt` for each class, also for one without detections."""
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+    for label, name in enumerate(names):
+        with (
+            replacing(pathlib.Path(folder) / f"comp4_det_test_{name}.txt") as beside,
+            open(beside, "w", encoding="utf-8") as file,
+        ):
+            for image_id, found in zip(image_ids, detections, strict=True):
+                for i in np.flatnonzero(found.labels == label):
+                    box = " ".join(f"{value:.6f}" for value in found.boxes[i])
+                    file.write(f"{image_id} {found.scores[i]:.9f} {box}\n")
+
+
+def _files(folder: Path) -> dict[str, pathlib.Path]:
+    """{class: its file}."""
+    files: dict[str, pathlib.Path] = {}
+    for path in sorted(pathlib.Path(folder).glob("*_*.txt")):
+        name = path.stem.rsplit("_", 1)[1]
+        if name in files:
+            raise ValueError(f"{folder}: {files[name].name} and {path.name} are both of class {name}")
+        files[name] = path
+    if not files:
+        raise ValueError(f"{folder}: no devkit files *_CLASS.txt in it")
+    return files
+
+
+def _lines(path: pathlib.Path) -> Iterator[tuple[int, str, float, tuple[float, float, float, float]]]:
+    with open(path, encoding="utf-8") as file:
+        for line, text in enumerate(file, start=1):
+            try:
+                image_id, score, xmin, ymin, xmax, ymax = text.split()
+                values = tuple(map(float, (score, xmin, ymin, xmax, ymax)))
+            except ValueError:
+                values = (math.nan,) * 5
+            if not all(map(math.isfinite, values)):
+                raise ValueError(
+                    f"{path}:{line}: {text.strip()[:60]!r}, expected: image score xmin ymin xmax ymax"
+                ) from None
+            yield line, image_id, values[0], (values[1], values[2], values[3], values[4])
+
+
+def _to_detections(rows: Sequence[Row]) -> Detections:
+    table = np.array(rows, np.float64).reshape(-1, 6)
+    return Detections(table[:, :4], table[:, 4], table[:, 5].astype(np.int32))

@@ -1,0 +1,100 @@
+"""YOLOv2's region loss as Darknet computes it (`forward_region_layer`)."""
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from yolojax.detection.boxes import iou_xywh
+from yolojax.detection.region import region_boxes, split_head
+from yolojax.network import Architecture
+
+PRIOR_IMAGES = 12_800
+PRIOR_SCALE = 0.01
+
+
+def region_loss(architecture: Architecture, head: jax.Array, truth: jax.Array, seen: jax.Array | int = 0) -> jax.Array:
+    """The sum of `region_loss_terms`, a float32 scalar."""
+    terms = region_loss_terms(architecture, head, truth, seen)
+    return sum(terms.values(), start=jnp.zeros((), jnp.float32))
+
+
+def region_loss_terms(
+    architecture: Architecture, head: jax.Array, truth: jax.Array, seen: jax.Array | int = 0
+) -> dict[str, jax.Array]:
+    """The loss, summed over the batch and divided by its size; the gradient times B is minus Darknet's delta.
+
+    Args:
+      architecture: its region layer gives anchors, scales, thresh and rescore.
+      head: (B, H, W, A*(5+C)) float32.
+      truth: (B, T, 5) float32: x, y, w, h relative to the image, class; all-zero rows are padding.
+      seen: images seen in training; below 12,800 every cell is also pulled to its anchor.
+
+    Returns:
+      float32 scalars `coord`, `prior`, `object`, `noobject`, `class`.
+    """
+    region = architecture.region
+    logits = split_head(architecture, head)
+    boxes = lax.stop_gradient(region_boxes(architecture, logits))
+    xy, objectness = jax.nn.sigmoid(logits.xy), jax.nn.sigmoid(logits.objectness)
+    batch, height, width, anchors = objectness.shape
+
+    real = jnp.any(truth != 0, axis=-1)  # (B, T)
+    owner = _owners(architecture, truth, real, height, width)  # (B, H, W, A): index of the truth, -1 without
+    responsible = owner >= 0
+    target = jnp.take_along_axis(truth, jnp.maximum(owner, 0).reshape(batch, -1, 1), axis=1)
+    target = target.reshape(batch, height, width, anchors, 5)
+
+    # (B, H, W, A, T): how well each prediction fits any truth.
+    ious = iou_xywh(boxes[..., None, :], truth[:, None, None, None, :, :4])
+    best = jnp.max(jnp.where(real[:, None, None, None], ious, 0.0), axis=-1)
+    empty = ~responsible & (best <= region.thresh)
+    wanted = iou_xywh(boxes, target[..., :4]) if region.rescore else jnp.ones_like(objectness)
+
+    target_xy, target_wh = _targets(architecture, target, height, width)
+    coord_weight = region.coord_scale * (2 - target[..., 2] * target[..., 3])
+    squares = jnp.sum((xy - target_xy) ** 2 + (logits.wh - target_wh) ** 2, axis=-1)
+    prior = jnp.sum((xy - 0.5) ** 2 + logits.wh**2, axis=-1)
+    early = jnp.asarray(seen) < PRIOR_IMAGES
+    labels = target[..., 4].astype(jnp.int32)
+    log_probability = jnp.take_along_axis(jax.nn.log_softmax(logits.classes), labels[..., None], axis=-1)[..., 0]
+
+    def total(where: jax.Array, values: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.where(where, values, 0.0)) / batch
+
+    return {
+        "coord": total(responsible, 0.5 * coord_weight * squares),
+        "prior": total(~responsible & early, 0.5 * PRIOR_SCALE * prior),
+        "object": total(responsible, 0.5 * region.object_scale * (wanted - objectness) ** 2),
+        "noobject": total(empty, 0.5 * region.noobject_scale * objectness**2),
+        "class": total(responsible, -region.class_scale * log_probability),
+    }
+
+
+def _owners(architecture: Architecture, truth: jax.Array, real: jax.Array, height: int, width: int) -> jax.Array:
+    """(B, H, W, A) int32: the last truth whose centre lies in the cell and whose shape fits the anchor best, or -1."""
+    batch, count, _ = truth.shape
+    anchors = jnp.asarray(architecture.region.anchors, jnp.float32)
+    size = jnp.asarray([width, height], jnp.float32)[None, None]
+    shapes = truth[..., 2:4] * size  # in cells
+    smaller = jnp.minimum(shapes[:, :, None], anchors[None, None])
+    intersection = smaller[..., 0] * smaller[..., 1]
+    union = (shapes[..., 0] * shapes[..., 1])[..., None] + (anchors[:, 0] * anchors[:, 1])[None, None] - intersection
+    anchor = jnp.argmax(intersection / union, axis=-1)  # ties to the first
+    cell = jnp.clip((truth[..., :2] * size).astype(jnp.int32), 0, jnp.asarray([width - 1, height - 1])[None, None])
+    flat = (cell[..., 1] * width + cell[..., 0]) * len(architecture.region.anchors) + anchor
+    cells = height * width * len(architecture.region.anchors)
+    flat = jnp.where(real, flat, cells)  # padding falls outside, and is dropped
+    owner = jnp.full((batch, cells), -1, jnp.int32)
+    order = jnp.broadcast_to(jnp.arange(count, dtype=jnp.int32)[None], flat.shape)
+    owner = owner.at[jnp.arange(batch)[:, None], flat].max(order, mode="drop")
+    return owner.reshape(batch, height, width, -1)
+
+
+def _targets(architecture: Architecture, target: jax.Array, height: int, width: int) -> tuple[jax.Array, jax.Array]:
+    """Where σ(txy) and twh should be, (B, H, W, A, 2) each; finite where there is no truth."""
+    size = jnp.asarray([width, height], jnp.float32)[None, None, None, None]
+    anchors = jnp.asarray(architecture.region.anchors, jnp.float32)[None, None, None]
+    centre = target[..., :2] * size
+    cell = jnp.clip(jnp.floor(centre), 0, size - 1)
+    shape = jnp.maximum(target[..., 2:4] * size, 1e-6)
+    return centre - cell, jnp.log(shape / anchors)

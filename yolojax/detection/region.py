@@ -1,0 +1,45 @@
+"""The head's channels as boxes and scores (Darknet's `region_layer.c`; YOLOv2 paper, section 2)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from yolojax.network import Architecture
+
+
+class RegionLogits(NamedTuple):
+    """The head by meaning; (B, H, W, A, ...)."""
+
+    xy: jax.Array
+    wh: jax.Array
+    objectness: jax.Array
+    classes: jax.Array
+
+
+def split_head(architecture: Architecture, head: jax.Array) -> RegionLogits:
+    """(B, H, W, A*(5+C)) -> xy (B, H, W, A, 2), wh (B, H, W, A, 2), objectness (B, H, W, A), classes (B, H, W, A, C)."""
+    region = architecture.region
+    batch, height, width, _ = head.shape
+    head = head.reshape(batch, height, width, len(region.anchors), 5 + region.classes)
+    return RegionLogits(head[..., :2], head[..., 2:4], head[..., 4], head[..., 5:])
+
+
+def region_boxes(architecture: Architecture, logits: RegionLogits) -> jax.Array:
+    """Boxes (B, H, W, A, 4) xywh relative to the image: x = (i + σ(tx)) / W, w = anchor * exp(tw) / W."""
+    _, height, width, _, _ = logits.xy.shape
+    rows, columns = jnp.meshgrid(jnp.arange(height, dtype=jnp.float32), jnp.arange(width, dtype=jnp.float32), indexing="ij")
+    cells = jnp.stack([columns, rows], axis=-1)[None, :, :, None, :]
+    anchors = jnp.asarray(architecture.region.anchors, jnp.float32)[None, None, None]
+    size = jnp.asarray([width, height], jnp.float32)[None, None, None, None]
+    centre = (cells + jax.nn.sigmoid(logits.xy)) / size
+    return jnp.concatenate([centre, anchors * jnp.exp(logits.wh) / size], axis=-1)
+
+
+def decode(architecture: Architecture, head: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Boxes (B, N, 4) xywh relative to the image and scores (B, N, C) = σ(to) softmax(classes); N = H*W*A."""
+    logits = split_head(architecture, head)
+    boxes = region_boxes(architecture, logits)
+    scores = jax.nn.sigmoid(logits.objectness)[..., None] * jax.nn.softmax(logits.classes)
+    batch = head.shape[0]
+    return boxes.reshape(batch, -1, 4), scores.reshape(batch, -1, architecture.region.classes)

@@ -1,0 +1,49 @@
+"""Pruning as pure functions: scores, masks, apply or remove, and what is left."""
+
+from yolojax.pruning.accounting import (
+    LayerRow,
+    count_nonzeros,
+    count_parameters,
+    dense_bytes,
+    layer_macs,
+    layer_table,
+    macs,
+    masked_filter_parameters,
+    sparsity,
+)
+from yolojax.pruning.criteria import (
+    FILTER_CRITERIA,
+    WEIGHT_CRITERIA,
+    filter_l1,
+    filter_mean_square,
+    weight_magnitude,
+)
+from yolojax.pruning.groups import channel_origins, group_sizes
+from yolojax.pruning.masks import apply_masks, filter_masks, keep_all, weight_masks
+from yolojax.pruning.optimizer import zero_dropped
+from yolojax.pruning.removal import remove_filters
+
+__all__ = [
+    "FILTER_CRITERIA",
+    "WEIGHT_CRITERIA",
+    "LayerRow",
+    "apply_masks",
+    "channel_origins",
+    "count_nonzeros",
+    "count_parameters",
+    "dense_bytes",
+    "filter_l1",
+    "filter_masks",
+    "filter_mean_square",
+    "group_sizes",
+    "keep_all",
+    "layer_macs",
+    "layer_table",
+    "macs",
+    "masked_filter_parameters",
+    "remove_filters",
+    "sparsity",
+    "weight_magnitude",
+    "weight_masks",
+    "zero_dropped",
+]

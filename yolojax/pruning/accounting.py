@@ -1,0 +1,90 @@
+"""What a network weighs: parameters as the study counts them, non-zeros, MACs, bytes on disk, sparsity."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from yolojax.network import Architecture
+
+HEADER_BYTES = 20
+
+
+class LayerRow(NamedTuple):
+    """One convolution: its filters and learned parameters, how many of them are dropped or zero, and its MACs."""
+
+    name: str
+    filters: int
+    filters_dropped: int
+    parameters: int
+    nonzeros: int
+    sparsity: float
+    macs: int
+
+
+def count_parameters(params: Any) -> int:
+    """Learned parameters: kernels, BN scales and biases."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def count_nonzeros(params: Any) -> int:
+    """Learned parameters that are not 0."""
+    return sum(int(np.count_nonzero(np.asarray(leaf))) for leaf in jax.tree.leaves(params))
+
+
+def sparsity(params: Mapping[str, Any]) -> dict[str, float]:
+    """{path as in conv_00/kernel: fraction of zeros}."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {
+        "/".join(key.key for key in path): 1 - int(np.count_nonzero(np.asarray(leaf))) / leaf.size
+        for path, leaf in leaves
+    }
+
+
+def layer_macs(architecture: Architecture, height: int | None = None, width: int | None = None) -> dict[str, int]:
+    """{convolution: multiply-accumulates for one image}, dense, at the given size or the [net] section's."""
+    shapes = architecture.shapes_at(height or architecture.net.height, width or architecture.net.width)
+    return {
+        conv.name: int(np.prod(conv.kernel_shape)) * shapes[conv.index].height * shapes[conv.index].width
+        for conv in architecture.convolutions
+    }
+
+
+def macs(architecture: Architecture, height: int | None = None, width: int | None = None) -> int:
+    """Multiply-accumulates of all convolutions for one image."""
+    return sum(layer_macs(architecture, height, width).values())
+
+
+def dense_bytes(architecture: Architecture) -> int:
+    """Bytes of the .weights file (with an int64 header): every value is stored, zero or not."""
+    values = 0
+    for conv in architecture.convolutions:
+        vectors = 4 if conv.layer.batch_normalize else 1
+        values += int(np.prod(conv.kernel_shape)) + vectors * conv.layer.filters
+    return HEADER_BYTES + 4 * values
+
+
+def masked_filter_parameters(params: Mapping[str, Any], masks: Mapping[str, Any]) -> int:
+    """Parameters that masks keep: without the dropped filters' own, with the inputs that they fed (the study's count)."""
+    kept = jax.tree.map(lambda leaf, mask: int(np.count_nonzero(np.broadcast_to(mask, leaf.shape))), params, masks)
+    return sum(jax.tree.leaves(kept))
+
+
+def layer_table(architecture: Architecture, variables: Any, masks: Any = None) -> list[LayerRow]:
+    """One row per convolution; `masks` tell which filters are dropped, without any none is."""
+    params, work = variables["params"], layer_macs(architecture)
+    rows = []
+    for conv in architecture.convolutions:
+        layer, count = params[conv.name], count_parameters(params[conv.name])
+        nonzeros = count_nonzeros(layer)
+        dropped = 0 if masks is None else int(np.sum(~np.any([_alive(leaf) for leaf in masks[conv.name].values()], axis=0)))
+        rows.append(
+            LayerRow(conv.name, conv.layer.filters, dropped, count, nonzeros, 1 - nonzeros / count, work[conv.name])
+        )
+    return rows
+
+
+def _alive(mask: Any) -> np.ndarray:
+    """(filters,): whether anything of the filter is kept."""
+    return np.asarray(mask).reshape(-1, mask.shape[-1]).any(axis=0)

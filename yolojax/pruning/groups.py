@@ -1,0 +1,62 @@
+"""Which filter each channel comes from, and which filters can only be dropped together.
+
+Darknet's [reorg] lets a channel leak into its neighbours, but an aligned group of s² channels (s² k to s² k + s² - 1) stays
+together: it maps to the same group in each of the s² blocks of the output. So filters that feed a reorg are dropped in
+aligned groups, and what is left keeps dividing by s².
+"""
+
+import math
+
+import numpy as np
+
+from yolojax.network import Architecture, Convolutional, Reorg
+
+# A channel's origin: (layer of the convolution, filter); the image is layer -1.
+Origins = np.ndarray
+
+
+def channel_origins(architecture: Architecture) -> list[Origins]:
+    """For each layer (C, 2) int: the convolution's layer index and the filter behind each output channel.
+
+    Behind a reorg a channel stands for its whole group: it names the filter at its own place in the group, so that a group
+    that is kept or dropped as a whole is kept or dropped as a whole there too.
+    """
+    image = np.stack([np.full(architecture.net.channels, -1), np.arange(architecture.net.channels)], axis=1)
+    origins: list[Origins] = []
+    for index, layer in enumerate(architecture.layers):
+        inputs = [origins[i] if i >= 0 else image for i in architecture.sources(index)]
+        if isinstance(layer, Convolutional):
+            filters = np.arange(layer.filters)
+            origins.append(np.stack([np.full_like(filters, index), filters], axis=1))
+        elif isinstance(layer, Reorg):
+            origins.append(np.tile(inputs[0], (layer.stride**2, 1)))
+        else:  # route concatenates; maxpool and region have one input
+            origins.append(np.concatenate(inputs))
+    return origins
+
+
+def group_sizes(architecture: Architecture) -> dict[str, int]:
+    """{convolution: how many neighbouring filters are dropped together}; 0 for one whose filters all have to stay.
+
+    Those are the head, and convolutions that reach a reorg out of line with its groups.
+    """
+    sizes = {conv.index: 1 for conv in architecture.convolutions}
+    origins = channel_origins(architecture)
+    for index, layer in enumerate(architecture.layers):
+        if isinstance(layer, Reorg):
+            (source,) = architecture.sources(index)
+            inputs = origins[source] if source >= 0 else np.zeros((0, 2), int)
+            for conv in set(inputs[:, 0]) - {-1}:
+                sizes[conv] = math.lcm(sizes[conv], _aligned_size(inputs, conv, layer.stride**2))
+    for conv in set(origins[-1][:, 0]) | {architecture.convolutions[-1].index}:
+        sizes[conv] = 0  # its channels are the output
+    return {conv.name: sizes[conv.index] for conv in architecture.convolutions}
+
+
+def _aligned_size(inputs: Origins, conv: int, block: int) -> int:
+    """`block` if every aligned block of the inputs is an aligned block of the convolution's filters, or has none; else 0."""
+    blocks = inputs.reshape(-1, block, 2)
+    mine = blocks[np.any(blocks[:, :, 0] == conv, axis=1)]
+    first = mine[:, :1, 1]
+    whole = np.all(mine[:, :, 0] == conv) and np.all(first % block == 0)
+    return block if whole and np.array_equal(mine[:, :, 1], first + np.arange(block)[None]) else 0

@@ -1,0 +1,84 @@
+"""Removing dropped filters for good: smaller shapes, the same head."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from yolojax.network import Architecture, ConvolutionInfo, check_variables
+from yolojax.pruning.groups import channel_origins, group_sizes
+
+
+def remove_filters(
+    architecture: Architecture, variables: Mapping[str, Any], masks: Mapping[str, Any]
+) -> tuple[Architecture, dict[str, Any]]:
+    """The network without the filters that `masks` drop; its head is that of the masked network.
+
+    Args:
+      architecture: the network.
+      variables: `{"params": ..., "batch_stats": ...}` that fit it.
+      masks: a tree like params. A filter goes when all its weights, its scale and its bias are dropped; single weights
+        that are dropped in a filter that stays become 0.
+
+    Returns:
+      The smaller pair; NumPy leaves.
+
+    Raises:
+      ValueError: a filter is dropped that cannot be removed exactly: one of the head, part of a group before a reorg, or
+        all filters of a layer.
+    """
+    check_variables(architecture, variables)
+    kept = {conv.name: _kept_filters(masks[conv.name]) for conv in architecture.convolutions}
+    _check_removable(architecture, kept)
+    origins = channel_origins(architecture)
+    new: dict[str, dict[str, Any]] = {"params": {}, "batch_stats": {}}
+    layers = list(architecture.layers)
+    for conv in architecture.convolutions:
+        filters = kept[conv.name]
+        channels = _kept_channels(architecture, conv, origins, kept)
+        layers[conv.index] = dataclasses.replace(conv.layer, filters=len(filters))
+        for name, leaf in variables["params"][conv.name].items():
+            value = np.where(np.asarray(masks[conv.name][name]), np.asarray(leaf), np.zeros((), np.float32))
+            value = value[..., filters]
+            new["params"].setdefault(conv.name, {})[name] = value[:, :, channels] if name == "kernel" else value
+        if conv.layer.batch_normalize:
+            statistics = variables["batch_stats"][conv.name]
+            new["batch_stats"][conv.name] = {name: np.asarray(leaf)[filters] for name, leaf in statistics.items()}
+    smaller = dataclasses.replace(architecture, layers=tuple(layers))
+    check_variables(smaller, new)
+    return smaller, new
+
+
+def _kept_filters(masks: Mapping[str, Any]) -> np.ndarray:
+    """Indices of the filters of which anything is kept."""
+    alive = [np.asarray(leaf).reshape(-1, leaf.shape[-1]).any(axis=0) for leaf in masks.values()]
+    return np.flatnonzero(np.any(alive, axis=0))
+
+
+def _kept_channels(
+    architecture: Architecture, conv: ConvolutionInfo, origins: list[np.ndarray], kept: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Indices of the input channels whose filter is kept; all of the image's."""
+    (source,) = architecture.sources(conv.index)
+    if source < 0:
+        return np.arange(architecture.net.channels)
+    stays = [
+        layer < 0 or bool(np.isin(channel, kept[architecture.name(layer)])) for layer, channel in origins[source].tolist()
+    ]
+    return np.flatnonzero(stays)
+
+
+def _check_removable(architecture: Architecture, kept: Mapping[str, np.ndarray]) -> None:
+    sizes = group_sizes(architecture)
+    for conv in architecture.convolutions:
+        filters, size = kept[conv.name], sizes[conv.name]
+        if len(filters) == conv.layer.filters:
+            continue
+        if not len(filters):
+            raise ValueError(f"{conv.name}: all {conv.layer.filters} filters are dropped; keep at least one")
+        if size == 0:
+            raise ValueError(f"{conv.name}: its filters cannot be removed, they are the output or reach a reorg unaligned")
+        groups = np.bincount(filters // size, minlength=conv.layer.filters // size)
+        if np.any((groups != 0) & (groups != size)):
+            raise ValueError(f"{conv.name}: feeds a reorg, so filters go in aligned groups of {size}; a part was dropped")
