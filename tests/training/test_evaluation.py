@@ -36,7 +36,7 @@ def test_the_detector_finds_the_same(squares, one_batch):
     model = training.Model(architecture, helpers.random_variables(architecture), squares.names)
     detector = training.Detector(model, training.Protocol(size=32, score_threshold=0.02))
     for index in (1, 4):
-        found = detector(np.asarray(squares.source[index]["image"]))
+        found = detector(squares.image(index))
         np.testing.assert_allclose(np.sort(found.scores), np.sort(one_batch[index].scores), atol=1e-5)
         assert np.all(np.diff(found.scores) <= 0)
 

@@ -9,11 +9,12 @@
 | an image without objects | kept |
 | a grey or CMYK image | read as RGB |
 | a listed image, or its annotation, that is missing | skipped, counted |
-| an image that cannot be decoded | skipped, counted |
+| an image that cannot be decoded, or ends too early | skipped, counted |
 | an annotation that is no devkit XML | AnnotationError with the file |
 | a split without a usable image | ValueError |
 
-All is decided when a data set is prepared, so that no worker fails halfway; the counts go to the log in one line.
+All is decided when a data set is prepared, so that no worker fails halfway. The counts are kept with the prepared data
+and go to the log, in one line, each time the split is opened.
 """
 
 import collections
@@ -60,27 +61,35 @@ class Found(NamedTuple):
 class Counts(collections.Counter[str]):
     """How often each decision of the table above was taken."""
 
+    def __str__(self) -> str:
+        """One line; empty when nothing happened."""
+        return ", ".join(f"{count} {what}" for what, count in sorted(self.items()))
+
     def log(self, source: str) -> None:
-        """One line; none when nothing happened."""
+        """One warning; none when nothing happened."""
         if self:
-            logging.warning("%s: %s", source, ", ".join(f"{count} {what}" for what, count in sorted(self.items())))
+            logging.warning("%s: %s", source, self)
 
 
 def parse_annotation(data: bytes, source: str) -> tuple[int, int, list[Found]]:
-    """Width, height (0 when not told) and objects of a devkit XML. Raises AnnotationError; `source` is the file's name."""
+    """Width, height (0 when not told) and objects of a devkit XML; `source` is the file's name in AnnotationError."""
     if len(data) > MAX_BYTES:
         raise AnnotationError(f"{source}: more than {MAX_BYTES} bytes, expected a devkit annotation")
-    # Entities that expand themselves need a DOCTYPE, and a devkit file has none.
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise AnnotationError(f"{source}: has a DOCTYPE, expected a plain devkit annotation")
     try:
-        root = ElementTree.fromstring(data)
-    except ElementTree.ParseError as error:
-        raise AnnotationError(f"{source}: no XML ({error}), expected a devkit annotation") from None
+        root = ElementTree.fromstring(data, ElementTree.XMLParser(target=_PlainBuilder()))
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise AnnotationError(f"{source}: {error}, expected a devkit annotation in XML") from None
     if root.tag != "annotation":
         raise AnnotationError(f"{source}: <{root.tag[:40]}>, expected <annotation>")
     width, height = (_number(root, f"size/{side}", source, 0.0) for side in ("width", "height"))
     return int(width), int(height), [_found(element, source) for element in root.findall("object")]
+
+
+class _PlainBuilder(ElementTree.TreeBuilder):
+    """Refuses a DOCTYPE in whatever encoding: entities that expand themselves need one, and a devkit file has none."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise ValueError("has a DOCTYPE")
 
 
 def _found(element: ElementTree.Element, source: str) -> Found:
@@ -106,9 +115,7 @@ def _number(element: ElementTree.Element, path: str, source: str, default: float
     return value
 
 
-def clean_objects(
-    found: Sequence[Found], width: int, height: int, names: Sequence[str], counts: Counts
-) -> list[Found]:
+def clean_objects(found: Sequence[Found], width: int, height: int, names: Sequence[str], counts: Counts) -> list[Found]:
     """The usable objects of a `width` x `height` image, clipped to it; what is not usable is counted."""
     usable = []
     for item in found:
@@ -116,9 +123,9 @@ def clean_objects(
         box = (max(xmin, 1.0), max(ymin, 1.0), min(xmax, float(width)), min(ymax, float(height)))
         if item.name not in names:
             counts["objects of an unknown class dropped"] += 1
-        elif xmax <= xmin or ymax <= ymin:
+        elif _no_area(item.box):
             counts["boxes of no area dropped"] += 1
-        elif box[2] <= box[0] or box[3] <= box[1]:
+        elif _no_area(box):
             counts["boxes outside the image dropped"] += 1
         else:
             # Many devkits count from 0; a pixel over the edge is no news.
@@ -126,6 +133,12 @@ def clean_objects(
                 counts["boxes clipped to the image"] += 1
             usable.append(item._replace(box=box))
     return usable
+
+
+def _no_area(box: tuple[float, float, float, float]) -> bool:
+    """In whole pixels, as boxes are read back."""
+    xmin, ymin, xmax, ymax = map(round, box)
+    return xmax <= xmin or ymax <= ymin
 
 
 def to_objects(found: Sequence[Found], names: Sequence[str]) -> Objects:
@@ -151,19 +164,22 @@ def find_devkit(folder: str | os.PathLike[str]) -> pathlib.Path:
     return found[0]
 
 
-def read_split(devkit: pathlib.Path, split: str) -> list[str]:
-    """The image ids of a split, as ImageSets/Main lists them; ids that leave the folder are refused."""
+def split_file(devkit: pathlib.Path, split: str) -> pathlib.Path:
+    """Where a devkit folder lists the images of a split. Raises ValueError for an unknown split."""
     if split not in SPLIT_FILES:
         raise ValueError(f"split {split!r}, expected one of {', '.join(SPLIT_FILES)}")
-    path = devkit / "ImageSets" / "Main" / f"{SPLIT_FILES[split]}.txt"
+    return devkit / "ImageSets" / "Main" / f"{SPLIT_FILES[split]}.txt"
+
+
+def read_split(devkit: pathlib.Path, split: str) -> list[str]:
+    """The image ids of a split, each once, as ImageSets/Main lists them; ids that leave the folder are refused."""
+    path = split_file(devkit, split)
     if not path.is_file():
         raise ValueError(f"{path}: no such file, so there is no {split} split")
     ids = [line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     for line, image_id in enumerate(ids, start=1):
         if "/" in image_id or "\\" in image_id or image_id.startswith("."):
             raise ValueError(f"{path}:{line}: {image_id[:40]!r}, expected the name of an image without its folder")
-    if not ids:
-        raise ValueError(f"{path}: lists no image")
     return list(dict.fromkeys(ids))
 
 
@@ -180,12 +196,15 @@ def read_names(devkit: pathlib.Path, ids: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_annotations(folder: str | os.PathLike[str], split: str, names: Sequence[str]) -> list[Annotation]:
-    """The annotations of a devkit folder's split, without its images; objects of other classes than `names` are dropped.
+    """The annotations of a devkit folder's split, without its images; objects of classes not in `names` are dropped.
 
     The images' sizes come from the XML. Raises ValueError for a listed image without an annotation.
     """
     devkit, counts, annotations = find_devkit(folder), Counts(), []
-    for image_id in read_split(devkit, split):
+    ids = read_split(devkit, split)
+    if not ids:
+        raise ValueError(f"{split_file(devkit, split)}: lists no image")
+    for image_id in ids:
         path = devkit / "Annotations" / f"{image_id}.xml"
         if not path.is_file():
             raise ValueError(f"{path}: no such file, but {split} lists {image_id}")

@@ -10,7 +10,7 @@ SMALLEST_SIDE = 0.001
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
-    """How much: `jitter` is a share of the image's sides, `hue` of the colour circle; the others are largest factors."""
+    """How much: `jitter` is a share of the image's sides, `hue` of the colour circle, the others largest factors."""
 
     jitter: float = 0.2
     hue: float = 0.1
@@ -32,10 +32,10 @@ def augment(
       rng: decides all of it.
 
     Returns:
-      (size, size, 3) uint8 and (M, 5); boxes are clipped to the view, and dropped where less than 0.001 of a side is left.
+      (size, size, 3) uint8 and (M, 5); boxes are clipped to the view, and dropped where under 0.001 of a side is left.
     """
     height, width = image.shape[:2]
-    jitter = np.array([width, height, width, height]) * config.jitter
+    jitter = np.trunc(np.array([width, height, width, height]) * config.jitter)
     left, top, right, bottom = np.trunc(rng.uniform(-jitter, jitter))
     flip = config.flip and bool(rng.integers(2))
     view = crop_resize(image, left, top, width - left - right, height - top - bottom, size)
@@ -69,12 +69,14 @@ def move_boxes(truth: np.ndarray, origin: np.ndarray, extent: np.ndarray) -> np.
 
 
 def distort(image: np.ndarray, hue: float, saturation: float, exposure: float) -> np.ndarray:
-    """HSV of an RGB uint8 image with the hue shifted (1 is the whole circle) and the others multiplied."""
+    """An RGB uint8 image with the hue shifted (1 is the whole circle), saturation and value (exposure) multiplied.
+
+    As in Darknet's `distort_image`, only the resulting RGB is clipped.
+    """
     hsv = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
+    hsv = hsv * np.array([1, saturation, exposure], np.float32)
     hsv[..., 0] = (hsv[..., 0] + 360 * hue) % 360
-    hsv[..., 1] = np.minimum(hsv[..., 1] * saturation, 1)
-    hsv[..., 2] = np.minimum(hsv[..., 2] * exposure, 1)
-    return np.rint(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255).astype(np.uint8)
+    return np.rint(np.clip(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), 0, 1) * 255).astype(np.uint8)
 
 
 def _factor(largest: float, rng: np.random.Generator) -> float:

@@ -1,25 +1,20 @@
 """Opening a data set by its name: prepared by TFDS if need be, then random access to its records."""
 
-import contextlib
 import dataclasses
-import io
 import os
 import pathlib
-import socket
-from collections.abc import Iterator, Sequence
-from typing import Any
-from urllib.parse import urlparse
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import grain
 import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
-from PIL import Image
-from tensorflow_datasets.object_detection import voc
 
 from yolojax.data.annotations import Annotation
-from yolojax.data.builders import ShapesBuilder, VocBuilder, devkit_builder
-from yolojax.data.images import decode_image
+from yolojax.data.builders import ShapesBuilder, VocBuilder, devkit_builders
+from yolojax.data.images import decode_image, image_size
+from yolojax.data.preparation import prepare
 from yolojax.detection import Objects
 
 SPLITS = ("train", "validation", "trainval", "test")
@@ -27,12 +22,20 @@ YEARS = {"voc2007": ("2007",), "voc2012": ("2012",), "voc0712": ("2007", "2012")
 Record = dict[str, Any]
 
 
+class Source(Protocol):
+    """Random access to records, as TFDS's data sources give it."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Record: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """One split. `source[i]` is a record with the features of TFDS's `voc`, its image still encoded."""
 
     names: tuple[str, ...]
-    source: Sequence[Record]
+    source: Source
     description: str
 
     def __len__(self) -> int:
@@ -47,9 +50,7 @@ class Dataset:
         return [to_annotation(self.source[i]) for i in range(len(self))]
 
 
-def open_dataset(
-    spec: str, split: str, *, data_dir: str | None = None, names: Sequence[str] | None = None
-) -> Dataset:
+def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: Sequence[str] | None = None) -> Dataset:
     """A split of a data set, prepared if it is not yet.
 
     Args:
@@ -64,16 +65,19 @@ def open_dataset(
     if split not in SPLITS:
         raise ValueError(f"split {split!r}, expected one of {', '.join(SPLITS)}")
     kind, _, folder = spec.partition(":")
+    builders: Sequence[Any]
     if kind in YEARS and not folder:
-        years = YEARS[kind] if split != "test" or kind == "voc2012" else ("2007",)
-        builders = [_prepare_voc(year, data_dir) for year in years]
+        if spec == "voc2012" and split == "test":
+            raise ValueError("voc2012 test has no public annotations; VOC's test is voc2007's")
+        years = YEARS[kind] if split != "test" else ("2007",)
+        builders = [VocBuilder(config=year, data_dir=data_dir) for year in years]
     elif kind == "devkit" and folder:
-        builders = [_prepare(devkit_builder(folder, names, data_dir))]
+        builders = devkit_builders(folder, split, names, data_dir)
     elif spec == "shapes":
-        builders = [_prepare(ShapesBuilder(data_dir=data_dir))]
+        builders = [ShapesBuilder(data_dir=data_dir)]
     else:
         raise ValueError(f"data {spec!r}, expected voc2007, voc2012, voc0712, devkit:FOLDER or shapes")
-    sources = [_open_split(builder, split, spec) for builder in builders]
+    sources = [_open_split(prepare(builder), split, spec) for builder in builders]
     source = sources[0] if len(sources) == 1 else Concatenated(sources)
     classes = tuple(builders[0].info.features["labels"].feature.names)
     return Dataset(classes, source, f"{spec} {split} ({len(source)} images)")
@@ -82,7 +86,7 @@ def open_dataset(
 class Concatenated:
     """Several sources as one."""
 
-    def __init__(self, sources: Sequence[Sequence[Record]]):
+    def __init__(self, sources: Sequence[Source]):
         self._sources = sources
         self._ends = np.cumsum([len(source) for source in sources])
 
@@ -102,9 +106,9 @@ def decode_record_image(record: Record) -> np.ndarray:
     return image
 
 
-def to_annotation(record: Record) -> Annotation:
-    """The record's truth in 1-based pixels."""
-    width, height = Image.open(io.BytesIO(record["image"])).size
+def to_annotation(record: Record, size: tuple[int, int] | None = None) -> Annotation:
+    """The record's truth in 1-based whole pixels; `size` is width and height, from the image's header if not given."""
+    width, height = size or image_size(record["image"])
     objects = record["objects"]
     relative = np.asarray(objects["bbox"], np.float64).reshape(-1, 4)  # ymin, xmin, ymax, xmax
     # The builder divided whole pixels by the size.
@@ -124,15 +128,17 @@ def _image_id(record: Record) -> str:
     return pathlib.Path(record["image/filename"].decode()).stem
 
 
-def _open_split(builder: Any, split: str, spec: str) -> Sequence[Record]:
+def _open_split(builder: Any, split: str, spec: str) -> Source:
     available = builder.info.splits
-    name = "train+validation" if split == "trainval" and "trainval" not in available else split
-    missing = [part for part in name.split("+") if part not in available]
-    if missing:
-        raise ValueError(f"{spec} has no {missing[0]} split; it has {', '.join(available)}")
+    parts = [split]
+    if split == "trainval" and "trainval" not in available:
+        parts = [part for part in ("train", "validation") if part in available]
+    for part in parts:
+        if text := (builder.info.metadata or {}).get(part):
+            logging.warning("%s %s: %s", spec, part, text)
     if builder.info.file_format == tfds.core.FileFormat.TFRECORD:
-        return _read_tfrecords(builder, name.split("+"))
-    return builder.as_data_source(split=name, decoders={"image": tfds.decode.SkipDecoding()})
+        return _read_tfrecords(builder, parts)
+    return builder.as_data_source(split="+".join(parts), decoders={"image": tfds.decode.SkipDecoding()})
 
 
 def _read_tfrecords(builder: Any, splits: Sequence[str]) -> list[Record]:
@@ -145,50 +151,3 @@ def _read_tfrecords(builder: Any, splits: Sequence[str]) -> list[Record]:
         for path in paths
         for data in grain.experimental.TFRecordIterDataset(os.fspath(path))
     ]
-
-
-def _prepare(builder: Any) -> Any:
-    if not (pathlib.Path(builder.data_dir) / "dataset_info.json").exists():
-        logging.info("preparing %s in %s", builder.name, builder.data_dir)
-        config = tfds.download.DownloadConfig(compute_stats=tfds.download.ComputeStatsMode.SKIP)
-        with _user_errors():
-            builder.download_and_prepare(file_format="array_record", download_config=config)
-    return builder
-
-
-def _prepare_voc(year: str, data_dir: str | None) -> Any:
-    stock = VocBuilder(config=year, data_dir=data_dir)
-    if not (pathlib.Path(stock.data_dir) / "dataset_info.json").exists():
-        _check_downloads(stock)
-    return _prepare(stock)
-
-
-def _check_downloads(builder: VocBuilder) -> None:
-    """Raises ValueError at once when tars are missing and cannot be fetched; TFDS would try for minutes."""
-    manual = pathlib.Path(builder._data_dir_root) / "downloads" / "manual"
-    missing = [name for name in builder.tars().values() if not (manual / name).exists()]
-    host = urlparse(voc._VOC_DATA_URL).hostname
-    if missing and not _reachable(host or ""):
-        raise ValueError(
-            f"VOC{builder.builder_config.year} is not prepared in {builder._data_dir_root} and {host} cannot be reached; "
-            f"put the official {' and '.join(missing)} into {manual}"
-        )
-
-
-def _reachable(host: str) -> bool:
-    try:
-        socket.create_connection((host, 443), timeout=3).close()
-    except OSError:
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def _user_errors() -> Iterator[None]:
-    """TFDS wraps what a generator raises; a ValueError of ours is raised as it was."""
-    try:
-        yield
-    except RuntimeError as error:
-        if isinstance(error.__cause__, ValueError):
-            raise error.__cause__ from None
-        raise

@@ -1,7 +1,7 @@
 """Batches with Grain: shuffled and augmented for training, in order and padded for evaluation.
 
-A global batch holds the same samples whatever the number of processes: records are shuffled and augmented as one endless
-sequence, of which each process takes every `process_count`-th.
+A global batch holds the same samples whatever the number of processes: records are shuffled and augmented as one
+endless sequence, of which each process takes every `process_count`-th.
 """
 
 import dataclasses
@@ -11,10 +11,12 @@ from typing import Any
 import cv2
 import grain
 import numpy as np
+from absl import logging
 
+from yolojax.data.annotations import Annotation
 from yolojax.data.augment import AugmentConfig
 from yolojax.data.augment import augment as augment_sample
-from yolojax.data.datasets import Dataset, Record, decode_record_image, to_annotation
+from yolojax.data.datasets import Dataset, Source, decode_record_image, to_annotation
 
 BATCHES_PER_SIZE = 10
 Sample = dict[str, Any]
@@ -40,7 +42,7 @@ def train_batches(
       batch_size: over all processes; a multiple of `process_count`.
       sizes: image sizes in pixels; one of them for 10 batches, then another, as Darknet does.
       seed: of the order, the sizes and the augmentation.
-      max_boxes: rows of the truth. An image with more objects keeps a random choice of them.
+      max_boxes: rows of the truth. An image with more objects keeps so many: a random choice where it is augmented.
       augment: how much; None only resizes.
       process_index: which process this is.
       process_count: of how many.
@@ -51,8 +53,10 @@ def train_batches(
       An iterator with `get_state` and `set_state`, of dicts: `image` (b, S, S, 3) uint8 RGB, `truth` (b, max_boxes, 5)
       float32 x, y, w, h, class with all-zero padding, `index` (b,) int64.
     """
-    if batch_size % process_count:
-        raise ValueError(f"batch_size {batch_size} does not divide over {process_count} processes")
+    share = _share(batch_size, process_count)
+    if not sizes:
+        raise ValueError("no size in sizes, expected at least one multiple of the network's stride")
+    _log_crowded(dataset, max_boxes)
     samples = (
         grain.MapDataset.range(len(dataset))
         .seed(seed)
@@ -61,9 +65,8 @@ def train_batches(
         .map_with_index(_Sized(tuple(sizes), batch_size, seed))
         .random_map(_TrainSample(dataset.source, max_boxes, augment))
     )
-    batches = samples[process_index::process_count].batch(batch_size // process_count, drop_remainder=True)
-    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch)
-    return iter(batches.to_iter_dataset(options))
+    batches = samples[process_index::process_count].batch(share, drop_remainder=True)
+    return _iterate(batches, threads, prefetch)
 
 
 def eval_batches(
@@ -79,10 +82,38 @@ def eval_batches(
 
     Yields dicts: `image` (b, size, size, 3) uint8 RGB, `index` (b,) int32, `valid` (b,) bool, False for padding.
     """
+    share = _share(batch_size, process_count)
     count = -(-len(dataset) // batch_size) * batch_size
     samples = grain.MapDataset.range(count).map(_EvalSample(dataset.source, size))
-    batches = samples[process_index::process_count].batch(batch_size // process_count)
-    return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=2 * threads)))
+    return _iterate(samples[process_index::process_count].batch(share), threads, 4)
+
+
+def _share(batch_size: int, process_count: int) -> int:
+    """Images of a batch on each process."""
+    if batch_size <= 0 or batch_size % process_count:
+        raise ValueError(f"batch_size {batch_size}, expected a multiple of the {process_count} process(es)")
+    return batch_size // process_count
+
+
+def _log_crowded(dataset: Dataset, max_boxes: int) -> None:
+    """One line when images have more objects than the truth has rows."""
+    counts = [len(dataset.source[i]["objects"]["label"]) for i in range(len(dataset))]
+    over = [count - max_boxes for count in counts if count > max_boxes]
+    if over:
+        logging.warning(
+            "%s: %d images have more than %d objects; %d are dropped each time",
+            dataset.description,
+            len(over),
+            max_boxes,
+            sum(over),
+        )
+
+
+def _iterate(batches: grain.MapDataset, threads: int, prefetch: int) -> grain.DatasetIterator:
+    """Batches made ahead by `threads` threads."""
+    # These threads are the parallelism; OpenCV's own would compete with them.
+    cv2.setNumThreads(1)
+    return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,14 +134,15 @@ class _Sized:
 class _TrainSample(grain.transforms.RandomMap):
     """(record index, size) to a sample."""
 
-    source: Sequence[Record]
+    source: Source
     max_boxes: int
     augment: AugmentConfig | None
 
     def random_map(self, element: tuple[int, int], rng: np.random.Generator) -> Sample:
         index, size = element
         record = self.source[index]
-        image, boxes = decode_record_image(record), relative_truth(record)
+        image = decode_record_image(record)
+        boxes = relative_truth(to_annotation(record, (image.shape[1], image.shape[0])))
         if self.augment is None:
             image = resize(image, size)
         else:
@@ -124,7 +156,7 @@ class _TrainSample(grain.transforms.RandomMap):
 class _EvalSample(grain.transforms.Map):
     """A position to a sample; positions after the last record are padding."""
 
-    source: Sequence[Record]
+    source: Source
     size: int
 
     def map(self, position: int) -> Sample:
@@ -136,9 +168,8 @@ class _EvalSample(grain.transforms.Map):
         return {"image": image, "index": np.int32(position), "valid": np.bool_(valid)}
 
 
-def relative_truth(record: Record) -> np.ndarray:
-    """(N, 5) float32 centre x, y, width, height relative to the image, class; pixel 1 begins at 0."""
-    annotation = to_annotation(record)
+def relative_truth(annotation: Annotation) -> np.ndarray:
+    """(N, 5) float32 centre x, y, width, height relative to the image, class; as Darknet's voc_label.py."""
     boxes = annotation.objects.boxes - 1
     size = np.array([annotation.width, annotation.height])
     centre, extent = (boxes[:, :2] + boxes[:, 2:]) / 2 / size, (boxes[:, 2:] - boxes[:, :2]) / size

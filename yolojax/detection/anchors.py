@@ -2,27 +2,31 @@
 
 import numpy as np
 
+# Means do not maximise IoU, so nothing proves that the clusters settle; in practice they do within tens of rounds.
+MAX_ROUNDS = 1000
+
 
 def kmeans_anchors(sizes: np.ndarray, k: int, *, seed: int) -> np.ndarray:
     """(N, 2) widths and heights -> (k, 2) in the same unit, smallest area first; the distance is 1 - IoU.
 
-    Raises ValueError when there are fewer than `k` different shapes.
+    Raises ValueError when a side is not positive or there are fewer than `k` different shapes.
     """
+    if not np.all(sizes > 0):
+        raise ValueError("sizes hold a width or height that is not positive, expected boxes with an area")
     distinct = np.unique(sizes, axis=0)
     if len(distinct) < k:
         raise ValueError(f"{len(distinct)} different box shapes, expected at least k = {k}")
     rng = np.random.default_rng(seed)
     centres = _spread(distinct, k, rng)
     nearest = np.full(len(sizes), -1)
-    while True:
+    for _ in range(MAX_ROUNDS):
         again = np.argmax(shape_iou(sizes, centres), axis=1)
         if np.array_equal(again, nearest):
-            return centres[np.argsort(centres.prod(axis=1))]
+            break
         nearest = again
         # A cluster that lost all its boxes keeps its centre.
-        centres = np.stack(
-            [sizes[nearest == i].mean(axis=0) if np.any(nearest == i) else centres[i] for i in range(k)]
-        )
+        centres = np.stack([sizes[nearest == i].mean(axis=0) if np.any(nearest == i) else centres[i] for i in range(k)])
+    return centres[np.argsort(centres.prod(axis=1))]
 
 
 def mean_iou(sizes: np.ndarray, anchors: np.ndarray) -> float:

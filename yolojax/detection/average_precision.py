@@ -15,6 +15,21 @@ class APResult(NamedTuple):
     ap_area: np.ndarray
     objects: np.ndarray
 
+    @property
+    def map_11point(self) -> float:
+        """The mean of `ap_11point` over the classes with objects; NaN when no class has any."""
+        return _mean(self.ap_11point)
+
+    @property
+    def map_area(self) -> float:
+        """The mean of `ap_area` over the classes with objects; NaN when no class has any."""
+        return _mean(self.ap_area)
+
+
+def _mean(ap: np.ndarray) -> float:
+    known = ap[~np.isnan(ap)]
+    return float(known.mean()) if len(known) else float("nan")
+
 
 def average_precision(
     truth: Sequence[Objects], detections: Sequence[Detections], num_classes: int, *, iou_threshold: float = 0.5
@@ -22,23 +37,25 @@ def average_precision(
     """AP of the detections of all images; both sequences hold one entry per image.
 
     A detection is right if its IoU with the truth that it overlaps most, of its class and image, exceeds
-    `iou_threshold` and no better detection took that truth. Difficult truths neither count nor harm. Equal scores rank by
-    their order. Raises ValueError when the sequences differ in length.
+    `iou_threshold` and no better detection took that truth. Difficult truths neither count nor harm. Raises ValueError
+    when the sequences differ in length.
     """
     if len(truth) != len(detections):
         raise ValueError(f"detections of {len(detections)} images for {len(truth)} annotated ones")
     objects = np.zeros(num_classes, np.int64)
-    for image in truth:
-        objects += np.bincount(image.labels[~image.difficult], minlength=num_classes)
+    for record in truth:
+        objects += np.bincount(record.labels[~record.difficult], minlength=num_classes)
     found = [_match(*pair, iou_threshold) for pair in zip(truth, detections, strict=True)]
     scores = np.concatenate([image.scores for image in detections] or [np.zeros(0)])
     labels = np.concatenate([image.labels for image in detections] or [np.zeros(0, np.int32)])
-    matched = np.concatenate([match for match in found] or [np.zeros(0, np.int64)])
+    matched = np.concatenate(found or [np.zeros(0, np.int64)])
     image = np.repeat(np.arange(len(truth)), [len(image.scores) for image in detections])
     eleven, area = np.full(num_classes, np.nan), np.full(num_classes, np.nan)
     for label in np.flatnonzero(objects):
         mine = np.flatnonzero(labels == label)
-        mine = mine[np.argsort(-scores[mine], kind="stable")]
+        # NumPy's default sort is not stable: how equal scores rank depends on the CPU (AVX-512, AVX2 or neither) and
+        # moves the area in the sixth digit. The Python translations of the devkit sort so.
+        mine = mine[np.argsort(-scores[mine])]
         recall, precision = _curve(image[mine], matched[mine], objects[label])
         eleven[label], area[label] = _ap_11point(recall, precision), _ap_area(recall, precision)
     return APResult(eleven, area, objects)
@@ -82,7 +99,7 @@ def _curve(image: np.ndarray, matched: np.ndarray, objects: int) -> tuple[np.nda
 
 def _ap_11point(recall: np.ndarray, precision: np.ndarray) -> float:
     """The mean over recalls 0, 0.1, ... 1 of the best precision at that recall or more."""
-    return float(np.mean([np.max(precision[recall >= t], initial=0.0) for t in np.arange(11) / 10]))
+    return float(np.mean([np.max(precision[recall >= t], initial=0.0) for t in np.arange(0, 1.1, 0.1)]))
 
 
 def _ap_area(recall: np.ndarray, precision: np.ndarray) -> float:

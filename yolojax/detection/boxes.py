@@ -10,6 +10,12 @@ def xywh_to_xyxy(boxes: jax.Array) -> jax.Array:
     return jnp.concatenate([centre - half, centre + half], axis=-1)
 
 
+def xyxy_to_xywh(boxes: jax.Array) -> jax.Array:
+    """(..., 4) -> (..., 4), in the same unit."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    return jnp.concatenate([(low + high) / 2, high - low], axis=-1)
+
+
 def iou_xywh(a: jax.Array, b: jax.Array) -> jax.Array:
     """Intersection over union of boxes that broadcast against each other: (..., 4), (..., 4) -> (...).
 

@@ -3,6 +3,7 @@
 import math
 import os
 import pathlib
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,12 +12,16 @@ from yolojax.darknet import replacing
 from yolojax.detection.records import Detections
 
 Path = str | os.PathLike[str]
+STANDARD_NAME = re.compile(r"comp\d+_det_[^_]+_(.+)")
 Row = tuple[float, float, float, float, float, int]  # box, score, label
 
 
 def classes_with_files(folder: Path) -> tuple[str, ...]:
-    """The classes that have a file `*_CLASS.txt` in the folder, sorted. Raises ValueError when there is none."""
-    return tuple(sorted(_files(folder)))
+    """The classes that have a file `*_CLASS.txt` in the folder, sorted. Raises ValueError when there is none.
+
+    An underscore in a class is understood only after the devkit's own `compN_det_SPLIT_`.
+    """
+    return tuple(sorted(_files(folder, ())))
 
 
 def read_detections(folder: Path, names: Sequence[str], image_ids: Sequence[str]) -> list[Detections]:
@@ -24,7 +29,7 @@ def read_detections(folder: Path, names: Sequence[str], image_ids: Sequence[str]
 
     Raises ValueError: a class without a file, a line that is none (file and line), an image that is not in `image_ids`.
     """
-    files = _files(folder)
+    files = _files(folder, names)
     missing = [name for name in names if name not in files]
     if missing:
         raise ValueError(f"{folder}: no file *_{missing[0]}.txt; name the classes that have one with --names")
@@ -54,11 +59,11 @@ def write_detections(
                     file.write(f"{image_id} {found.scores[i]:.9f} {box}\n")
 
 
-def _files(folder: Path) -> dict[str, pathlib.Path]:
-    """{class: its file}."""
+def _files(folder: Path, names: Sequence[str]) -> dict[str, pathlib.Path]:
+    """{class: its file}; `names` are the classes to expect."""
     files: dict[str, pathlib.Path] = {}
     for path in sorted(pathlib.Path(folder).glob("*_*.txt")):
-        name = path.stem.rsplit("_", 1)[1]
+        name = _class_of(path.stem, names)
         if name in files:
             raise ValueError(f"{folder}: {files[name].name} and {path.name} are both of class {name}")
         files[name] = path
@@ -67,8 +72,16 @@ def _files(folder: Path) -> dict[str, pathlib.Path]:
     return files
 
 
+def _class_of(stem: str, names: Sequence[str]) -> str:
+    """The class that a file is of: after the devkit's prefix, else the longest of `names` at its end, or its last word."""
+    if standard := STANDARD_NAME.fullmatch(stem):
+        return standard[1]
+    return max((name for name in names if stem.endswith(f"_{name}")), key=len, default=stem.rsplit("_", 1)[1])
+
+
 def _lines(path: pathlib.Path) -> Iterator[tuple[int, str, float, tuple[float, float, float, float]]]:
-    with open(path, encoding="utf-8") as file:
+    # A byte that is no UTF-8 is then a bad line or an unknown image, and the error says where.
+    with open(path, encoding="utf-8", errors="replace") as file:
         for line, text in enumerate(file, start=1):
             try:
                 image_id, score, xmin, ymin, xmax, ymax = text.split()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+
 
 def draw(
     image: np.ndarray, boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray | None, names: Sequence[str]
@@ -32,18 +34,24 @@ def draw(
 
 
 def colour(label: int, count: int) -> tuple[int, int, int]:
-    """The RGB colour of a class among `count`."""
-    red, green, blue = colorsys.hsv_to_rgb(label / max(count, 1), 0.9, 0.95)
+    """The RGB colour of a class among `count`; neighbours in hue differ in brightness too."""
+    red, green, blue = colorsys.hsv_to_rgb(label / max(count, 1), 0.9, 0.65 if label % 2 else 1.0)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def _write(image: np.ndarray, text: str, left: int, top: int, background: tuple[int, int, int]) -> None:
-    """Text on a filled rectangle above (left, top), moved so that it stays inside the image."""
-    scale = max(0.3, min(image.shape[:2]) / 1000)
-    (wide, high), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-    left = min(max(left, 0), max(image.shape[1] - wide - 2, 0))
-    top = min(max(top, high + below + 2), image.shape[0])
+    """Text on a filled rectangle above (left, top), moved, and shrunk if it must, to stay inside the image."""
+    height, width = image.shape[:2]
+    scale = max(0.4, min(height, width) / 1000)
+    thick = max(1, round(2 * scale))
+    (wide, high), below = cv2.getTextSize(text, FONT, scale, thick)
+    if wide + 2 > width:
+        scale, thick = scale * (width - 2) / (wide + thick), 1
+        (wide, high), below = cv2.getTextSize(text, FONT, scale, thick)
+    below += thick
+    left = max(min(left, width - wide - 2), 0)
+    top = min(max(top, high + below + 2), height)
     cv2.rectangle(image, (left, top - high - below - 2), (left + wide + 2, top), background, -1)
     red, green, blue = background
     ink = (0, 0, 0) if 0.3 * red + 0.59 * green + 0.11 * blue > 128 else (255, 255, 255)
-    cv2.putText(image, text, (left + 1, top - below), cv2.FONT_HERSHEY_SIMPLEX, scale, ink, 1, cv2.LINE_AA)
+    cv2.putText(image, text, (left + 1, top - below), FONT, scale, ink, thick, cv2.LINE_AA)

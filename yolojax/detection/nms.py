@@ -6,6 +6,8 @@ from jax import lax
 
 from yolojax.detection.boxes import iou_xywh
 
+CHUNK = 8  # images at once: (N, N) overlaps of that many lie in memory
+
 
 def nms(
     boxes: jax.Array, scores: jax.Array, *, iou_threshold: float = 0.45, score_threshold: float = 0.005
@@ -25,25 +27,24 @@ def nms(
     def one(image: tuple[jax.Array, jax.Array]) -> jax.Array:
         return _nms_image(*image, iou_threshold, score_threshold)
 
-    return lax.map(one, (boxes, scores))
+    return lax.map(one, (boxes, scores), batch_size=CHUNK)
 
 
 def _nms_image(boxes: jax.Array, scores: jax.Array, iou_threshold: float, score_threshold: float) -> jax.Array:
+    """(N, 4), (N, C) -> (N, C): round k lets the box of rank k in each class suppress those that rank after it."""
     overlap = iou_xywh(boxes[:, None], boxes[None]) > iou_threshold  # (N, N)
+    scores = scores.T  # (C, N)
+    order = jnp.argsort(-scores, axis=1, stable=True)
+    rank = jnp.argsort(order, axis=1)
+    candidate = scores >= score_threshold
+    # Candidates rank first, so later rounds could suppress nothing.
+    rounds = jnp.max(jnp.sum(candidate, axis=1))
 
-    def one_class(column: jax.Array) -> jax.Array:
-        order = jnp.argsort(-column, stable=True)
-        candidate = (column >= score_threshold)[order]
-        # Whether i, better than j, would suppress it.
-        above = jnp.triu(overlap[order][:, order], k=1)
+    def body(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        k, kept = state
+        box = lax.dynamic_index_in_dim(order, k, axis=1, keepdims=False)  # (C,)
+        box_kept = jnp.take_along_axis(kept, box[:, None], axis=1)
+        return k + 1, kept & ~(box_kept & overlap[box] & (rank > k))
 
-        def body(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            kept, _ = state
-            again = candidate & ~jnp.any(above & kept[:, None], axis=0)
-            return again, jnp.any(again != kept)
-
-        # Round k settles every box whose chain of suppressors has length k, so the fixed point is the greedy answer.
-        kept, _ = lax.while_loop(lambda state: state[1], body, (candidate, jnp.array(True)))
-        return jnp.where(jnp.zeros_like(kept).at[order].set(kept), column, 0.0)
-
-    return lax.map(one_class, scores.T).T
+    _, kept = lax.while_loop(lambda state: state[0] < rounds, body, (jnp.zeros_like(rounds), candidate))
+    return jnp.where(kept, scores, 0.0).T

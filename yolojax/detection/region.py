@@ -18,7 +18,7 @@ class RegionLogits(NamedTuple):
 
 
 def split_head(architecture: Architecture, head: jax.Array) -> RegionLogits:
-    """(B, H, W, A*(5+C)) -> xy (B, H, W, A, 2), wh (B, H, W, A, 2), objectness (B, H, W, A), classes (B, H, W, A, C)."""
+    """(B, H, W, A*(5+C)) -> xy and wh (B, H, W, A, 2), objectness (B, H, W, A), classes (B, H, W, A, C)."""
     region = architecture.region
     batch, height, width, _ = head.shape
     head = head.reshape(batch, height, width, len(region.anchors), 5 + region.classes)
@@ -28,7 +28,9 @@ def split_head(architecture: Architecture, head: jax.Array) -> RegionLogits:
 def region_boxes(architecture: Architecture, logits: RegionLogits) -> jax.Array:
     """Boxes (B, H, W, A, 4) xywh relative to the image: x = (i + σ(tx)) / W, w = anchor * exp(tw) / W."""
     _, height, width, _, _ = logits.xy.shape
-    rows, columns = jnp.meshgrid(jnp.arange(height, dtype=jnp.float32), jnp.arange(width, dtype=jnp.float32), indexing="ij")
+    rows, columns = jnp.meshgrid(
+        jnp.arange(height, dtype=jnp.float32), jnp.arange(width, dtype=jnp.float32), indexing="ij"
+    )
     cells = jnp.stack([columns, rows], axis=-1)[None, :, :, None, :]
     anchors = jnp.asarray(architecture.region.anchors, jnp.float32)[None, None, None]
     size = jnp.asarray([width, height], jnp.float32)[None, None, None, None]

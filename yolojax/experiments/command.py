@@ -1,5 +1,6 @@
 """What the commands share: flags, several processes, and one line for a mistake of the user's."""
 
+import logging as python_logging
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
 
 def _guarded(main: Callable[[list[str]], None], arguments: list[str], positional: bool) -> None:
     logging.set_verbosity(logging.INFO)
+    logging.get_absl_handler().addFilter(_is_ours_or_serious)
     if arguments and not positional:
         fail(ValueError(f"unexpected argument {arguments[0]!r}; see --help"))
     if DISTRIBUTED.value or COORDINATOR.value:
@@ -43,6 +45,11 @@ def _guarded(main: Callable[[list[str]], None], arguments: list[str], positional
         if TRACEBACK.value:
             raise
         fail(error)
+
+
+def _is_ours_or_serious(record: python_logging.LogRecord) -> bool:
+    """Orbax and JAX tell a page of progress per checkpoint."""
+    return record.levelno >= python_logging.WARNING or "yolojax" in record.pathname
 
 
 def fail(error: BaseException) -> NoReturn:

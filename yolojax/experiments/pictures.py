@@ -20,7 +20,7 @@ class Gallery:
         annotations = dataset.truth()
         self._threshold = threshold
         self._indices = np.linspace(0, len(annotations) - 1, min(count, len(annotations))).astype(int)
-        self._images = [dataset.source[int(i)]["image"] for i in self._indices]
+        self._images = [dataset.image(int(i)) for i in self._indices]
         self._names = dataset.names
         truth = [annotations[i].objects for i in self._indices]
         self._columns = [

@@ -118,5 +118,5 @@ def head_difference(masked: training.Model, removed: training.Model, size: int) 
 def save_masks(path: pathlib.Path, masks: Any) -> None:
     """Writes masks as an .npz with one bit array per leaf, named by its path; `np.unpackbits` reads them."""
     leaves = jax.tree_util.tree_leaves_with_path(masks)
-    packed = {"/".join(key.key for key in path): np.packbits(np.asarray(leaf)) for path, leaf in leaves}
+    packed: dict[str, Any] = {"/".join(k.key for k in path): np.packbits(np.asarray(leaf)) for path, leaf in leaves}
     np.savez_compressed(path, **packed)

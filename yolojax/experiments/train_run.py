@@ -14,7 +14,7 @@ from yolojax.experiments import setup
 
 
 def run_training(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> training.Evaluation:
-    """Trains by `config` and measures. Leaves in `workdir`: checkpoints, model.cfg, .weights, .names, evaluation.json."""
+    """Trains by `config` and measures; leaves in `workdir` checkpoints, model.cfg/.weights/.names, evaluation.json."""
     workdir = pathlib.Path(workdir)
     setup.start_run(config, workdir)
     model = setup.open_start(config) if config.model else None

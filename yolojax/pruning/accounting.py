@@ -66,7 +66,7 @@ def dense_bytes(architecture: Architecture) -> int:
 
 
 def masked_filter_parameters(params: Mapping[str, Any], masks: Mapping[str, Any]) -> int:
-    """Parameters that masks keep: without the dropped filters' own, with the inputs that they fed (the study's count)."""
+    """Parameters that masks keep: without the dropped filters' own, with the inputs they fed (the study's count)."""
     kept = jax.tree.map(lambda leaf, mask: int(np.count_nonzero(np.broadcast_to(mask, leaf.shape))), params, masks)
     return sum(jax.tree.leaves(kept))
 
@@ -78,7 +78,9 @@ def layer_table(architecture: Architecture, variables: Any, masks: Any = None) -
     for conv in architecture.convolutions:
         layer, count = params[conv.name], count_parameters(params[conv.name])
         nonzeros = count_nonzeros(layer)
-        dropped = 0 if masks is None else int(np.sum(~np.any([_alive(leaf) for leaf in masks[conv.name].values()], axis=0)))
+        dropped = (
+            0 if masks is None else int(np.sum(~np.any([_alive(leaf) for leaf in masks[conv.name].values()], axis=0)))
+        )
         rows.append(
             LayerRow(conv.name, conv.layer.filters, dropped, count, nonzeros, 1 - nonzeros / count, work[conv.name])
         )
@@ -87,4 +89,4 @@ def layer_table(architecture: Architecture, variables: Any, masks: Any = None) -
 
 def _alive(mask: Any) -> np.ndarray:
     """(filters,): whether anything of the filter is kept."""
-    return np.asarray(mask).reshape(-1, mask.shape[-1]).any(axis=0)
+    return np.any(np.asarray(mask).reshape(-1, mask.shape[-1]), axis=0)

@@ -24,7 +24,7 @@ def filter_l1(architecture: Architecture, params: Mapping[str, Any]) -> Scores:
 
 
 def filter_mean_square(architecture: Architecture, params: Mapping[str, Any]) -> Scores:
-    """{convolution: (filters,)}: each filter's mean square over the L2 norm of its layer's mean squares (the study's)."""
+    """{convolution: (filters,)}: each filter's mean square, over the L2 norm of its layer's (the study's)."""
 
     def score(kernel: jax.Array) -> jax.Array:
         means = jnp.mean(jnp.square(kernel), axis=(0, 1, 2))

@@ -1,8 +1,8 @@
 """Which filter each channel comes from, and which filters can only be dropped together.
 
-Darknet's [reorg] lets a channel leak into its neighbours, but an aligned group of s² channels (s² k to s² k + s² - 1) stays
-together: it maps to the same group in each of the s² blocks of the output. So filters that feed a reorg are dropped in
-aligned groups, and what is left keeps dividing by s².
+Darknet's [reorg] lets a channel leak into its neighbours, but an aligned group of s² channels (s² k to s² k + s² - 1)
+stays together: it maps to the same group in each of the s² blocks of the output. So filters that feed a reorg are
+dropped in aligned groups, and what is left keeps dividing by s².
 """
 
 import math
@@ -18,8 +18,8 @@ Origins = np.ndarray
 def channel_origins(architecture: Architecture) -> list[Origins]:
     """For each layer (C, 2) int: the convolution's layer index and the filter behind each output channel.
 
-    Behind a reorg a channel stands for its whole group: it names the filter at its own place in the group, so that a group
-    that is kept or dropped as a whole is kept or dropped as a whole there too.
+    Behind a reorg a channel stands for its whole group: it names the filter at its own place in the group, so that a
+    group which is kept or dropped as a whole is so there too.
     """
     image = np.stack([np.full(architecture.net.channels, -1), np.arange(architecture.net.channels)], axis=1)
     origins: list[Origins] = []
@@ -54,7 +54,7 @@ def group_sizes(architecture: Architecture) -> dict[str, int]:
 
 
 def _aligned_size(inputs: Origins, conv: int, block: int) -> int:
-    """`block` if every aligned block of the inputs is an aligned block of the convolution's filters, or has none; else 0."""
+    """`block` if the convolution's filters lie in the inputs in whole aligned blocks; else 0."""
     blocks = inputs.reshape(-1, block, 2)
     mine = blocks[np.any(blocks[:, :, 0] == conv, axis=1)]
     first = mine[:, :1, 1]

@@ -126,9 +126,7 @@ def keep_groups(groups: Sequence[jax.Array], sizes: Sequence[int], amount: float
       Per layer (groups,) bool.
     """
     protected = [_ranks(-scores) < -(-min_filters // size) for scores, size in zip(groups, sizes, strict=True)]
-    scores = jnp.concatenate(
-        [jnp.where(safe, jnp.inf, layer) for safe, layer in zip(protected, groups, strict=True)]
-    )
+    scores = jnp.concatenate([jnp.where(safe, jnp.inf, layer) for safe, layer in zip(protected, groups, strict=True)])
     filters = jnp.concatenate([jnp.full(layer.shape, size) for layer, size in zip(groups, sizes, strict=True)])
     target = round(amount * sum(layer.size * size for layer, size in zip(groups, sizes, strict=True)))
     order = jnp.argsort(scores, stable=True)

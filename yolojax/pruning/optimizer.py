@@ -10,9 +10,9 @@ import optax
 def zero_dropped(masks: Any) -> optax.GradientTransformation:
     """Zeroes the gradients of dropped weights; the first in an `optax.chain`.
 
-    With the weights at 0 to begin with, momentum has nothing to gather and weight decay nothing to decay: the weights and
-    all later slots stay exactly 0. The masks are the transformation's state, so they are saved with the optimizer and are
-    no constants of the compiled step.
+    With the weights at 0 to begin with, momentum has nothing to gather and weight decay nothing to decay: the weights
+    and all later slots stay exactly 0. The masks are the transformation's state, so they are saved with the optimizer
+    and are no constants of the compiled step.
     """
 
     def init(params: Any) -> Any:

@@ -25,8 +25,8 @@ def remove_filters(
       The smaller pair; NumPy leaves.
 
     Raises:
-      ValueError: a filter is dropped that cannot be removed exactly: one of the head, part of a group before a reorg, or
-        all filters of a layer.
+      ValueError: a filter is dropped that cannot be removed exactly: one of the head, part of a group before a reorg,
+        or all filters of a layer.
     """
     check_variables(architecture, variables)
     kept = {conv.name: _kept_filters(masks[conv.name]) for conv in architecture.convolutions}
@@ -64,7 +64,8 @@ def _kept_channels(
     if source < 0:
         return np.arange(architecture.net.channels)
     stays = [
-        layer < 0 or bool(np.isin(channel, kept[architecture.name(layer)])) for layer, channel in origins[source].tolist()
+        layer < 0 or bool(np.isin(channel, kept[architecture.name(layer)]))
+        for layer, channel in origins[source].tolist()
     ]
     return np.flatnonzero(stays)
 
@@ -78,7 +79,11 @@ def _check_removable(architecture: Architecture, kept: Mapping[str, np.ndarray])
         if not len(filters):
             raise ValueError(f"{conv.name}: all {conv.layer.filters} filters are dropped; keep at least one")
         if size == 0:
-            raise ValueError(f"{conv.name}: its filters cannot be removed, they are the output or reach a reorg unaligned")
+            raise ValueError(
+                f"{conv.name}: its filters cannot be removed, they are the output or reach a reorg unaligned"
+            )
         groups = np.bincount(filters // size, minlength=conv.layer.filters // size)
         if np.any((groups != 0) & (groups != size)):
-            raise ValueError(f"{conv.name}: feeds a reorg, so filters go in aligned groups of {size}; a part was dropped")
+            raise ValueError(
+                f"{conv.name}: feeds a reorg, so filters go in aligned groups of {size}; a part was dropped"
+            )

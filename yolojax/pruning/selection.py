@@ -1,6 +1,6 @@
 """Exact selection of the k smallest of many scores without a sort, in compiled code."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +14,8 @@ def keep_largest(scores: Sequence[jax.Array], drop: int) -> list[jax.Array]:
       scores: non-negative float32 arrays; NaN counts as larger than all.
       drop: 0 to the number of all scores; static.
 
-    Equal scores are dropped in the order of the arrays and, in each, of its flat index. As non-negative floats order like
-    their bits, the threshold is found by bisection on the bits: 31 counts in place of a sort.
+    Equal scores are dropped in the order of the arrays and, in each, of its flat index. As non-negative floats order
+    like their bits, the threshold is found by bisection on the bits: 31 counts in place of a sort.
     """
     bits = [lax.bitcast_convert_type(leaf.astype(jnp.float32), jnp.int32).reshape(-1) for leaf in scores]
     threshold = _bisect(lambda t: sum_counts([leaf <= t for leaf in bits]) >= drop, 31)
@@ -27,7 +27,9 @@ def keep_largest(scores: Sequence[jax.Array], drop: int) -> list[jax.Array]:
     # The last tie to drop: the smallest position with enough ties up to it.
     width = max(sum(leaf.size for leaf in bits), 1).bit_length()
     last = _bisect(lambda p: sum_counts([tie & (position <= p) for tie, position in pairs]) >= drop - below, width)
-    dropped = [(leaf < threshold) | (tie & (position <= last)) for leaf, (tie, position) in zip(bits, pairs, strict=True)]
+    dropped = [
+        (leaf < threshold) | (tie & (position <= last)) for leaf, (tie, position) in zip(bits, pairs, strict=True)
+    ]
     return [
         jnp.logical_not(flat).reshape(leaf.shape) if drop else jnp.ones(leaf.shape, bool)
         for flat, leaf in zip(dropped, scores, strict=True)
@@ -39,7 +41,7 @@ def sum_counts(parts: Sequence[jax.Array]) -> jax.Array:
     return sum((jnp.sum(part, dtype=jnp.int32) for part in parts), start=jnp.zeros((), jnp.int32))
 
 
-def _bisect(holds, bits: int) -> jax.Array:  # type: ignore[no-untyped-def]
+def _bisect(holds: Callable[[jax.Array], jax.Array], bits: int) -> jax.Array:
     """The smallest int32 t in 0..2**bits - 1 at which the monotonic `holds(t)` is True; 2**bits - 1 if none is."""
 
     def body(i: jax.Array, low: jax.Array) -> jax.Array:

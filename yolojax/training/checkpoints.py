@@ -73,7 +73,7 @@ class Checkpoints:
             raise ValueError(
                 f"{self._manager.directory} holds another architecture than this run's; give a new --workdir"
             )
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, _to_tree(state))
+        abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), _to_tree(state))
         args = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
         tree = self._manager.restore(step, args=args)["state"]
         return TrainState(**tree), meta["extra"]
@@ -124,4 +124,5 @@ def _meta(architecture: network.Architecture, names: tuple[str, ...], seen: int)
 
 
 def _to_tree(state: TrainState) -> dict[str, Any]:
-    return {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    # NumPy: Orbax refuses jax arrays of one host when there are several.
+    return {field.name: jax.tree.map(np.asarray, getattr(state, field.name)) for field in dataclasses.fields(state)}

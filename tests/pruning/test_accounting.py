@@ -1,0 +1,67 @@
+import pathlib
+
+import jax
+import numpy as np
+
+from tests import helpers
+from yolojax import darknet, network, pruning
+from yolojax.network import Architecture, Convolutional, Net
+
+CFGS = pathlib.Path(__file__).parents[2] / "third_party" / "darknet"
+
+
+def two_layers():
+    architecture = Architecture(Net(8, 8), (Convolutional(4, 3, padding=1, batch_normalize=True), Convolutional(2, 1)))
+    params = jax.tree.map(np.ones_like, jax.device_get(network.init(architecture, jax.random.key(0))["params"]))
+    return architecture, params
+
+
+def test_by_hand():
+    architecture, params = two_layers()
+    assert pruning.count_parameters(params) == (3 * 3 * 3 * 4 + 4 + 4) + (4 * 2 + 2)
+    assert pruning.macs(architecture) == 8 * 8 * (3 * 3 * 3 * 4) + 8 * 8 * (4 * 2)
+    assert pruning.macs(architecture, 4, 16) == 4 * 16 * (3 * 3 * 3 * 4) + 4 * 16 * (4 * 2)
+    assert pruning.dense_bytes(architecture) == 20 + 4 * (108 + 4 * 4 + 8 + 2)
+    params["conv_00"]["kernel"][:, :, :, 0] = 0
+    assert pruning.count_nonzeros(params) == 126 - 27
+    assert pruning.sparsity(params)["conv_00/kernel"] == 0.25
+    assert pruning.sparsity(params)["conv_00/bias"] == 0
+
+
+def test_layer_table_and_the_studys_count():
+    architecture, params = two_layers()
+    masks = jax.tree.map(lambda leaf: np.ones(leaf.shape, bool), params)
+    for mask in masks["conv_00"].values():
+        mask[..., 1] = False
+    # The filter's own 27 + 2, but not the two weights of the next layer that it fed.
+    assert pruning.masked_filter_parameters(params, masks) == 126 - 29
+    first, second = pruning.layer_table(architecture, {"params": pruning.apply_masks(params, masks)}, masks)
+    assert (first.name, first.filters, first.filters_dropped) == ("conv_00", 4, 1)
+    assert (first.parameters, first.nonzeros, first.sparsity) == (116, 87, 0.25)
+    assert (second.filters_dropped, second.sparsity, second.macs) == (0, 0, 512)
+
+
+def test_the_published_networks(tmp_path):
+    for name, parameters, size in [("yolov2-voc", 50_655_389, 202_704_264), ("yolov2-tiny-voc", None, 63_471_560)]:
+        architecture = darknet.read_cfg(CFGS / f"{name}.cfg")
+        shapes = network.variable_shapes(architecture)["params"]
+        count = sum(int(np.prod(shape)) for layer in shapes.values() for shape in layer.values())
+        assert parameters in (None, count)
+        assert pruning.dense_bytes(architecture) == size
+
+
+def test_dense_bytes_is_the_files_size(tmp_path):
+    architecture = helpers.small_architecture()
+    darknet.save(architecture, helpers.random_variables(architecture), tmp_path / "a.cfg", tmp_path / "a.weights")
+    assert (tmp_path / "a.weights").stat().st_size == pruning.dense_bytes(architecture)
+
+
+def test_macs_of_yolov2_are_half_of_darknets_flops():
+    """Darknet prints 29.371 BFLOPs in all for yolov2-voc at 416."""
+    architecture = darknet.read_cfg(CFGS / "yolov2-voc.cfg")
+    by_hand = 0
+    for conv in architecture.convolutions:
+        height, width, filters = architecture.shapes[conv.index]
+        by_hand += height * width * filters * conv.in_channels * conv.layer.size**2
+    assert pruning.macs(architecture) == by_hand
+    assert 14.5e9 < by_hand < 14.9e9

@@ -1,0 +1,31 @@
+import jax
+import numpy as np
+
+from tests import helpers
+from yolojax import pruning
+
+ARCHITECTURE = helpers.small_architecture()
+PARAMS = helpers.random_variables(ARCHITECTURE)["params"]
+
+
+def test_weight_magnitude():
+    scores = pruning.weight_magnitude(ARCHITECTURE, PARAMS)
+    assert scores.keys() == PARAMS.keys()
+    np.testing.assert_array_equal(scores["conv_02"], np.abs(PARAMS["conv_02"]["kernel"]))
+
+
+def test_filter_scores_are_those_of_plain_loops():
+    l1 = pruning.filter_l1(ARCHITECTURE, PARAMS)
+    squares = pruning.filter_mean_square(ARCHITECTURE, PARAMS)
+    for name, layer in PARAMS.items():
+        filters = [layer["kernel"][..., f].astype(np.float64) for f in range(layer["kernel"].shape[-1])]
+        np.testing.assert_allclose(l1[name], [sum(abs(w) for w in f.ravel()) for f in filters], rtol=1e-5)
+        means = [sum(w * w for w in f.ravel()) / f.size for f in filters]
+        norm = sum(m * m for m in means) ** 0.5
+        np.testing.assert_allclose(squares[name], [m / norm for m in means], rtol=1e-5)
+
+
+def test_a_layer_of_zeros_scores_zero():
+    params = jax.tree.map(np.zeros_like, PARAMS)
+    for scores in (pruning.filter_mean_square(ARCHITECTURE, params), pruning.filter_l1(ARCHITECTURE, params)):
+        assert all(np.all(np.asarray(leaf) == 0) for leaf in scores.values())

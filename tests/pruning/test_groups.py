@@ -1,0 +1,42 @@
+import pytest
+
+from yolojax import pruning
+from yolojax.network import Architecture, Convolutional, Maxpool, Net, Reorg, Route
+
+
+def conv(filters):
+    return Convolutional(filters, 1)
+
+
+def sizes(*layers):
+    return list(pruning.group_sizes(Architecture(Net(16, 16), (*layers, conv(3)))).values())
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        ((conv(8),), [1, 0]),  # the head stays
+        ((conv(8), Reorg(2)), [4, 0]),
+        ((conv(8), Maxpool(2, 2, 1), Route((-1,)), Reorg(2)), [4, 0]),
+        ((conv(8), conv(4), Reorg(2)), [1, 4, 0]),
+        ((conv(8), conv(12), Route((-1, -2)), Reorg(2)), [4, 4, 0]),
+        ((conv(6), conv(10), Route((0, 1)), Reorg(2)), [0, 0, 0]),  # a group would span both
+        ((conv(16), Reorg(2), Reorg(2)), [4, 0]),
+        ((conv(16), Reorg(4)), [16, 0]),
+        ((conv(8), conv(8), Reorg(2), Maxpool(2, 2, 0), Route((0,)), conv(4)), [1, 4, 1, 0]),
+    ],
+)
+def test_group_sizes(layers, expected):
+    assert sizes(*layers) == expected
+
+
+def test_every_convolution_that_is_the_output_stays():
+    architecture = Architecture(Net(16, 16), (conv(8), conv(4), Route((0, 1))))
+    assert pruning.group_sizes(architecture) == {"conv_00": 0, "conv_01": 0}
+
+
+def test_origins_follow_a_route_and_a_reorg():
+    architecture = Architecture(Net(8, 8), (conv(4), conv(2), Route((1, 0)), Route((0,)), Reorg(2), conv(1)))
+    origins = [o.tolist() for o in pruning.channel_origins(architecture)]
+    assert origins[2] == [[1, 0], [1, 1], [0, 0], [0, 1], [0, 2], [0, 3]]
+    assert origins[4] == [[0, 0], [0, 1], [0, 2], [0, 3]] * 4
