@@ -16,10 +16,10 @@ def get_config() -> ml_collections.ConfigDict:
     config.cfg = "third_party/darknet/yolov2-tiny-voc.cfg"
     config.anchors = "kmeans"
     config.data = "devkit:bccd"
-    config.size = 256
-    config.sizes = (256,)
-    config.batch_size = 16
-    config.steps = 800
+    config.size = 192
+    config.sizes = (192,)
+    config.batch_size = 8
+    config.steps = 3600
     config.optimizer = "adam"
     config.learning_rate = 1e-3
     config.schedule = "cosine"

@@ -54,7 +54,9 @@ def test_boxes_as_darknet_moves_them():
     rng = np.random.default_rng(1)
     dropped = 0
     for _ in range(200):
-        truth = np.concatenate([rng.uniform(0, 1, (6, 2)), rng.uniform(0.01, 0.5, (6, 2)), rng.integers(0, 9, (6, 1))], 1)
+        truth = np.concatenate(
+            [rng.uniform(0, 1, (6, 2)), rng.uniform(0.01, 0.5, (6, 2)), rng.integers(0, 9, (6, 1))], 1
+        )
         left, top, right, bottom = rng.integers(-20, 21, 4)
         expected = darknet_boxes(truth, 100, 80, left, top, right, bottom)
         extent = np.array([(100 - left - right) / 100, (80 - top - bottom) / 80])
@@ -95,7 +97,8 @@ def test_a_flip_half_of_the_time():
 
 
 @pytest.mark.parametrize(
-    ("hue", "saturation", "exposure"), [(0, 1, 1), (0.1, 1, 1), (-0.4, 1, 1), (0, 1.5, 1), (0.05, 0.7, 1.5), (0, 1.5, 1.5)]
+    ("hue", "saturation", "exposure"),
+    [(0, 1, 1), (0.1, 1, 1), (-0.4, 1, 1), (0, 1.5, 1), (0.05, 0.7, 1.5), (0, 1.5, 1.5)],
 )
 def test_colours_against_colorsys(hue, saturation, exposure):
     image = np.random.default_rng(2).integers(0, 256, (9, 11, 3), dtype=np.uint8)

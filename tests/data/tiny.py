@@ -31,7 +31,16 @@ def xml(*objects: tuple, width: int = 40, height: int = 30) -> bytes:
     return f"<annotation>{size}{''.join(parts)}</annotation>".encode()
 
 
-def write_devkit(folder: pathlib.Path, files: dict[str, tuple[bytes | None, bytes | None]], **lists: str) -> pathlib.Path:
+FILES = {
+    "000005": (jpeg(40, 30, 5), xml(("chair", 3, 4, 20, 28), ("dog", 1, 1, 40, 30))),
+    "000007": (jpeg(31, 41, 7), xml(("car", 2, 3, 30, 41), width=31, height=41)),
+    "000009": (jpeg(40, 30, 9), xml()),
+}
+
+
+def write_devkit(
+    folder: pathlib.Path, files: dict[str, tuple[bytes | None, bytes | None]], **lists: str
+) -> pathlib.Path:
     """`files`: {image id: (image, annotation)}, None for one that is missing; `lists`: {val: "000001 000002"}."""
     for name in ("Annotations", "JPEGImages", "ImageSets/Main"):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -74,9 +74,9 @@ def distort(image: np.ndarray, hue: float, saturation: float, exposure: float) -
     As in Darknet's `distort_image`, only the resulting RGB is clipped.
     """
     hsv = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
-    hsv = hsv * np.array([1, saturation, exposure], np.float32)
-    hsv[..., 0] = (hsv[..., 0] + 360 * hue) % 360
-    return np.rint(np.clip(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), 0, 1) * 255).astype(np.uint8)
+    change = np.array([[1, 0, 0, 360 * hue], [0, saturation, 0, 0], [0, 0, exposure, 0]], np.float32)
+    rgb = cv2.cvtColor(cv2.transform(hsv, change), cv2.COLOR_HSV2RGB)  # takes any hue modulo 360
+    return cv2.addWeighted(rgb, 255, rgb, 0, 0, dtype=cv2.CV_8U)  # rounds and clips in one pass
 
 
 def _factor(largest: float, rng: np.random.Generator) -> float:

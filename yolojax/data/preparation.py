@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 
 import tensorflow_datasets as tfds
 from absl import logging
+from tensorflow_datasets.core.download.checksums import get_all_url_infos
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 from tensorflow_datasets.core.download.resource import get_dl_fname
 from tensorflow_datasets.object_detection import voc
@@ -61,7 +62,7 @@ def check_downloads(builder: VocBuilder) -> None:
 def _is_here(builder: VocBuilder, downloads: pathlib.Path, name: str) -> bool:
     """Whether a tar was put there by hand, or downloaded by TFDS before."""
     url = voc._VOC_DATA_URL + name
-    known = builder.url_infos.get(url)
+    known = (get_all_url_infos() | (builder.url_infos or {})).get(url)
     cached = get_dl_fname(url, known.checksum) if known else name
     return (downloads / "manual" / name).exists() or any(downloads.rglob(cached))
 

@@ -32,7 +32,7 @@ def read_detections(folder: Path, names: Sequence[str], image_ids: Sequence[str]
     files = _files(folder, names)
     missing = [name for name in names if name not in files]
     if missing:
-        raise ValueError(f"{folder}: no file *_{missing[0]}.txt; name the classes that have one with --names")
+        raise ValueError(f"{folder}: no file *_CLASS.txt for {', '.join(missing)}; give only names that have one")
     place = {image_id: i for i, image_id in enumerate(image_ids)}
     rows: list[list[Row]] = [[] for _ in image_ids]
     for label, name in enumerate(names):
@@ -46,7 +46,12 @@ def read_detections(folder: Path, names: Sequence[str], image_ids: Sequence[str]
 def write_detections(
     folder: Path, names: Sequence[str], image_ids: Sequence[str], detections: Sequence[Detections]
 ) -> None:
-    """Writes `comp4_det_test_CLASS.txt` for each class, also for one without detections."""
+    """Writes `comp4_det_test_CLASS.txt` for each class, also for one without detections.
+
+    Raises ValueError when `detections` has another length than `image_ids`.
+    """
+    if len(detections) != len(image_ids):
+        raise ValueError(f"detections of {len(detections)} images for {len(image_ids)} ids")
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     for label, name in enumerate(names):
         with (
@@ -73,26 +78,30 @@ def _files(folder: Path, names: Sequence[str]) -> dict[str, pathlib.Path]:
 
 
 def _class_of(stem: str, names: Sequence[str]) -> str:
-    """The class that a file is of: after the devkit's prefix, else the longest of `names` at its end, or its last word."""
+    """A file's class: after the devkit's prefix, else the longest of `names` at its end, or its last word."""
     if standard := STANDARD_NAME.fullmatch(stem):
         return standard[1]
     return max((name for name in names if stem.endswith(f"_{name}")), key=len, default=stem.rsplit("_", 1)[1])
 
 
 def _lines(path: pathlib.Path) -> Iterator[tuple[int, str, float, tuple[float, float, float, float]]]:
-    # A byte that is no UTF-8 is then a bad line or an unknown image, and the error says where.
-    with open(path, encoding="utf-8", errors="replace") as file:
+    with open(path, encoding="utf-8", errors="replace") as file:  # stray bytes then fail as a bad line
         for line, text in enumerate(file, start=1):
-            try:
-                image_id, score, xmin, ymin, xmax, ymax = text.split()
-                values = tuple(map(float, (score, xmin, ymin, xmax, ymax)))
-            except ValueError:
-                values = (math.nan,) * 5
-            if not all(map(math.isfinite, values)):
-                raise ValueError(
-                    f"{path}:{line}: {text.strip()[:60]!r}, expected: image score xmin ymin xmax ymax"
-                ) from None
-            yield line, image_id, values[0], (values[1], values[2], values[3], values[4])
+            fields = text.split()
+            if len(fields) != 6:
+                raise ValueError(f"{path}:{line}: {len(fields)} fields, expected 6: image score xmin ymin xmax ymax")
+            score, xmin, ymin, xmax, ymax = (_number(field, f"{path}:{line}") for field in fields[1:])
+            yield line, fields[0], score, (xmin, ymin, xmax, ymax)
+
+
+def _number(field: str, where: str) -> float:
+    try:
+        value = float(field)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{where}: {field[:40]!r} is not a finite number")
+    return value
 
 
 def _to_detections(rows: Sequence[Row]) -> Detections:

@@ -18,10 +18,11 @@ from yolojax.pruning.criteria import (
     filter_mean_square,
     weight_magnitude,
 )
-from yolojax.pruning.groups import channel_origins, group_sizes
+from yolojax.pruning.groups import channel_origins, group_sizes, head_convolutions
 from yolojax.pruning.masks import apply_masks, filter_masks, keep_all, weight_masks
 from yolojax.pruning.optimizer import zero_dropped
 from yolojax.pruning.removal import remove_filters
+from yolojax.pruning.schedules import one_shot, polynomial
 
 __all__ = [
     "FILTER_CRITERIA",
@@ -36,11 +37,14 @@ __all__ = [
     "filter_masks",
     "filter_mean_square",
     "group_sizes",
+    "head_convolutions",
     "keep_all",
     "layer_macs",
     "layer_table",
     "macs",
     "masked_filter_parameters",
+    "one_shot",
+    "polynomial",
     "remove_filters",
     "sparsity",
     "weight_magnitude",

@@ -24,12 +24,15 @@ def filter_l1(architecture: Architecture, params: Mapping[str, Any]) -> Scores:
 
 
 def filter_mean_square(architecture: Architecture, params: Mapping[str, Any]) -> Scores:
-    """{convolution: (filters,)}: each filter's mean square, over the L2 norm of its layer's (the study's)."""
+    """{convolution: (filters,)}: each filter's mean square, over the L2 norm of its layer's (the study's).
+
+    A layer of zeros scores 0; a NaN weight makes NaN of its whole layer's scores.
+    """
 
     def score(kernel: jax.Array) -> jax.Array:
         means = jnp.mean(jnp.square(kernel), axis=(0, 1, 2))
         norm = jnp.sqrt(jnp.sum(jnp.square(means)))
-        return means / jnp.where(norm > 0, norm, jnp.ones_like(norm))
+        return means / jnp.where(norm == 0, jnp.ones_like(norm), norm)
 
     return {conv.name: score(params[conv.name]["kernel"]) for conv in architecture.convolutions}
 

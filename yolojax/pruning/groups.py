@@ -38,7 +38,8 @@ def channel_origins(architecture: Architecture) -> list[Origins]:
 def group_sizes(architecture: Architecture) -> dict[str, int]:
     """{convolution: how many neighbouring filters are dropped together}; 0 for one whose filters all have to stay.
 
-    Those are the head, and convolutions that reach a reorg out of line with its groups.
+    Those are the head, and convolutions that reach a reorg out of line with its groups. Through one reorg after another
+    the larger group is enough, not the product: an aligned group stays one in each block.
     """
     sizes = {conv.index: 1 for conv in architecture.convolutions}
     origins = channel_origins(architecture)
@@ -48,9 +49,14 @@ def group_sizes(architecture: Architecture) -> dict[str, int]:
             inputs = origins[source] if source >= 0 else np.zeros((0, 2), int)
             for conv in set(inputs[:, 0]) - {-1}:
                 sizes[conv] = math.lcm(sizes[conv], _aligned_size(inputs, conv, layer.stride**2))
-    for conv in set(origins[-1][:, 0]) | {architecture.convolutions[-1].index}:
-        sizes[conv] = 0  # its channels are the output
-    return {conv.name: sizes[conv.index] for conv in architecture.convolutions}
+    heads = head_convolutions(architecture)
+    return {conv.name: 0 if conv.name in heads else sizes[conv.index] for conv in architecture.convolutions}
+
+
+def head_convolutions(architecture: Architecture) -> frozenset[str]:
+    """The convolutions whose filters are the output's channels: the last one, and what a route adds to it."""
+    outputs = set(channel_origins(architecture)[-1][:, 0].tolist())
+    return frozenset(c.name for c in architecture.convolutions if c.index in outputs) | {architecture.head_name}
 
 
 def _aligned_size(inputs: Origins, conv: int, block: int) -> int:

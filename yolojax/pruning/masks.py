@@ -1,25 +1,29 @@
 """Masks: trees of bool like params, True keeps. Scores and an amount go in; pure functions, under jit as well."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from yolojax.network import Architecture
 from yolojax.pruning.criteria import FILTER_CRITERIA, WEIGHT_CRITERIA
-from yolojax.pruning.groups import group_sizes
+from yolojax.pruning.groups import group_sizes, head_convolutions
 from yolojax.pruning.selection import keep_largest
 
 Masks = dict[str, dict[str, Any]]
+Amount = float | Mapping[str, float]
+# The layers that are ranked together, and how many of their weights or filters go.
+Part = tuple[tuple[str, ...], int]
 SCOPES = ("global", "layer")
 
 
 def weight_masks(
     architecture: Architecture,
     params: Mapping[str, Any],
-    amount: float,
+    amount: Amount,
     *,
     scope: str = "global",
     criterion: str = "magnitude",
@@ -28,38 +32,44 @@ def weight_masks(
 
     Args:
       architecture: the network; static under jit.
-      params: its parameters.
+      params: its parameters, float32.
       amount: fraction in [0, 1) of all kernel weights, the head's included; exactly round(amount * count) are dropped.
+        Or {convolution: fraction}, which is per layer whatever the scope; layers that it does not name stay whole.
       scope: `global`, one threshold over all kernels, or `layer`, the same fraction of each.
       criterion: `magnitude`.
 
     Returns:
       A tree like params; scales and biases are all kept. Equal scores drop in the order of the layers and of the index.
-      Raises ValueError for an unknown scope or criterion, or an amount outside [0, 1).
+      NaN ranks above all, so it is kept as long as anything is. Raises ValueError for an unknown name, scope or
+      criterion, or an amount outside [0, 1).
     """
-    _check(amount, scope, criterion, WEIGHT_CRITERIA)
-    return _weight_masks(architecture, params, float(amount), scope, criterion)
+    _check_choice("scope", scope, SCOPES)
+    _check_choice("criterion", criterion, WEIGHT_CRITERIA)
+    counts = {conv.name: int(np.prod(conv.kernel_shape)) for conv in architecture.convolutions}
+    parts = _parts(architecture, amount, scope, counts, sum(counts.values()))
+    # Only the counts differ between amounts, and they are traced: another amount does not compile again.
+    return _weight_masks(architecture, params, _names(parts), _targets(parts), criterion)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 2, 3, 4))
+@functools.partial(jax.jit, static_argnums=(0, 2, 4))
 def _weight_masks(
-    architecture: Architecture, params: Mapping[str, Any], amount: float, scope: str, criterion: str
+    architecture: Architecture,
+    params: Mapping[str, Any],
+    parts: tuple[tuple[str, ...], ...],
+    targets: tuple[jax.Array, ...],
+    criterion: str,
 ) -> Masks:
-    scores = WEIGHT_CRITERIA[criterion](architecture, params)
-    names = [conv.name for conv in architecture.convolutions]
-    keep: dict[str, jax.Array] = {}
-    for part in [names] if scope == "global" else [[name] for name in names]:
-        leaves = [scores[name] for name in part]
-        drop = round(amount * sum(leaf.size for leaf in leaves))
-        keep.update(zip(part, keep_largest(leaves, drop), strict=True))
-    masks = keep_all(params)
-    return {name: {**masks[name], "kernel": keep[name]} for name in names}
+    scores, masks = WEIGHT_CRITERIA[criterion](architecture, params), keep_all(params)
+    for names, drop in zip(parts, targets, strict=True):
+        kept = keep_largest([scores[name] for name in names], drop)
+        masks |= {name: {**masks[name], "kernel": mask} for name, mask in zip(names, kept, strict=True)}
+    return masks
 
 
 def filter_masks(
     architecture: Architecture,
     params: Mapping[str, Any],
-    amount: float,
+    amount: Amount,
     *,
     scope: str | None = None,
     criterion: str = "mean_square",
@@ -71,55 +81,65 @@ def filter_masks(
     Args:
       architecture: the network; static under jit.
       params: its parameters.
-      amount: fraction in [0, 1) of the filters of all layers that may be pruned. Filters before a reorg go in aligned
-        groups of s² and are scored by the group's mean, so the number dropped can fall short of the amount by less than
-        one group.
+      amount: fraction in [0, 1) of all filters but the head's; of the layer's own with scope `layer`. Filters before a
+        reorg go in aligned groups of s² and are scored by the group's mean, so the number dropped can fall short by
+        less than one group. It also falls short where `min_filters` and `exclude` leave too few to drop.
+        Or {convolution: fraction}, which is per layer whatever the scope; layers that it does not name stay whole.
       scope: `global` or `layer`; None takes what the criterion was published with: `mean_square` global, `l1` layer.
       criterion: `mean_square` (the study's) or `l1` (Li et al. 2016).
-      min_filters: at least as many stay in each layer, rounded up to whole groups.
-      exclude: names of convolutions that stay whole. The head always does.
+      min_filters: at least as many stay in each layer, rounded up to whole groups: its best ones.
+      exclude: names of convolutions that stay whole. The head always does, and so do convolutions that reach a reorg
+        unaligned.
 
     Returns:
-      A tree like params. Raises ValueError for an unknown name, scope or criterion, or an amount outside [0, 1).
+      A tree like params. Equal scores drop in the order of the layers and of the index; a score that is not finite is
+      never dropped. Raises ValueError for an unknown name, scope or criterion, an amount outside [0, 1) or for the head.
     """
     scope = scope or ("layer" if criterion == "l1" else "global")
-    _check(amount, scope, criterion, FILTER_CRITERIA)
+    _check_choice("scope", scope, SCOPES)
+    _check_choice("criterion", criterion, FILTER_CRITERIA)
     if min_filters < 1:
         raise ValueError(f"min_filters must be at least 1, got {min_filters}: a layer without filters is no network")
-    names = [conv.name for conv in architecture.convolutions]
-    for name in exclude:
-        if name not in names:
-            raise ValueError(f"exclude names {name!r}, which is no convolution; there are {', '.join(names)}")
-    return _filter_masks(architecture, params, float(amount), scope, criterion, min_filters, tuple(exclude))
+    _check_names("exclude", exclude, architecture)
+    sizes, heads = group_sizes(architecture), head_convolutions(architecture)
+    if isinstance(amount, Mapping) and (
+        fixed := [name for name, part in amount.items() if part and not sizes.get(name, 1)]
+    ):
+        raise ValueError(f"amount names {fixed[0]}, whose filters all have to stay; leave it out")
+    filters = {conv.name: conv.layer.filters for conv in architecture.convolutions}
+    prunable = {name: filters[name] for name, size in sizes.items() if size and name not in exclude}
+    total = sum(count for name, count in filters.items() if name not in heads)
+    parts = _parts(architecture, amount, scope, prunable, total)
+    return _filter_masks(architecture, params, _names(parts), _targets(parts), criterion, min_filters)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 2, 3, 4, 5, 6))
+@functools.partial(jax.jit, static_argnums=(0, 2, 4, 5))
 def _filter_masks(
     architecture: Architecture,
     params: Mapping[str, Any],
-    amount: float,
-    scope: str,
+    parts: tuple[tuple[str, ...], ...],
+    targets: tuple[jax.Array, ...],
     criterion: str,
     min_filters: int,
-    exclude: tuple[str, ...],
 ) -> Masks:
-    scores = FILTER_CRITERIA[criterion](architecture, params)
-    sizes = {name: size for name, size in group_sizes(architecture).items() if size and name not in exclude}
+    scores, sizes = FILTER_CRITERIA[criterion](architecture, params), group_sizes(architecture)
     keep = {name: jnp.ones(score.shape, bool) for name, score in scores.items()}
-    for part in [list(sizes)] if scope == "global" else [[name] for name in sizes]:
-        groups = [jnp.mean(scores[name].reshape(-1, sizes[name]), axis=1) for name in part]
-        kept = keep_groups(groups, [sizes[name] for name in part], amount, min_filters)
-        keep.update({name: jnp.repeat(mask, sizes[name]) for name, mask in zip(part, kept, strict=True)})
+    for names, target in zip(parts, targets, strict=True):
+        groups = [jnp.mean(scores[name].reshape(-1, sizes[name]), axis=1) for name in names]
+        kept = keep_groups(groups, [sizes[name] for name in names], target, min_filters)
+        keep |= {name: jnp.repeat(mask, sizes[name]) for name, mask in zip(names, kept, strict=True)}
     return {name: _filter_mask(params[name], keep[name]) for name in keep}
 
 
-def keep_groups(groups: Sequence[jax.Array], sizes: Sequence[int], amount: float, min_filters: int) -> list[jax.Array]:
-    """Which groups stay when `amount` of all filters in them go, lowest scores first.
+def keep_groups(
+    groups: Sequence[jax.Array], sizes: Sequence[int], target: jax.typing.ArrayLike, min_filters: int
+) -> list[jax.Array]:
+    """Which groups stay when filters go, lowest scores first, as long as no more than `target` are gone.
 
     Args:
       groups: per layer (groups,) scores.
       sizes: per layer the number of filters in each of its groups.
-      amount: fraction of the filters.
+      target: how many filters to drop; may be traced.
       min_filters: the best groups of each layer that hold as many filters stay.
 
     Returns:
@@ -128,7 +148,6 @@ def keep_groups(groups: Sequence[jax.Array], sizes: Sequence[int], amount: float
     protected = [_ranks(-scores) < -(-min_filters // size) for scores, size in zip(groups, sizes, strict=True)]
     scores = jnp.concatenate([jnp.where(safe, jnp.inf, layer) for safe, layer in zip(protected, groups, strict=True)])
     filters = jnp.concatenate([jnp.full(layer.shape, size) for layer, size in zip(groups, sizes, strict=True)])
-    target = round(amount * sum(layer.size * size for layer, size in zip(groups, sizes, strict=True)))
     order = jnp.argsort(scores, stable=True)
     drop = (jnp.cumsum(filters[order]) <= target) & jnp.isfinite(scores[order])
     keep = jnp.ones(scores.shape, bool).at[order].set(jnp.logical_not(drop))
@@ -137,13 +156,27 @@ def keep_groups(groups: Sequence[jax.Array], sizes: Sequence[int], amount: float
 
 
 def apply_masks(params: Mapping[str, Any], masks: Mapping[str, Any]) -> Any:
-    """The parameters with exactly 0 wherever a mask is False."""
+    """The parameters with exactly 0 wherever a mask is False. Raises ValueError for masks of another shape."""
+    check_masks(params, masks)
     return jax.tree.map(lambda leaf, mask: jnp.where(mask, leaf, jnp.zeros_like(leaf)), params, masks)
 
 
 def keep_all(params: Mapping[str, Any]) -> Any:
     """Masks that drop nothing."""
     return jax.tree.map(lambda leaf: jnp.ones(leaf.shape, bool), params)
+
+
+def check_masks(params: Mapping[str, Any], masks: Mapping[str, Any]) -> None:
+    """Raises ValueError that names the first leaf which masks lack, have too many or have in another shape."""
+    found, expected = ({_path(p): leaf.shape for p, leaf in jax.tree.leaves_with_path(t)} for t in (masks, params))
+    for path in sorted(found.keys() | expected.keys()):
+        if found.get(path) != expected.get(path):
+            came, wanted = found.get(path, "nothing"), expected.get(path, "nothing")
+            raise ValueError(f"masks do not fit the parameters: {path} is {came}, expected {wanted}; make them anew")
+
+
+def _path(path: tuple[Any, ...]) -> str:
+    return "/".join(str(key.key) for key in path)
 
 
 def _filter_mask(layer: Mapping[str, Any], keep: jax.Array) -> dict[str, jax.Array]:
@@ -160,10 +193,38 @@ def _ranks(values: jax.Array) -> jax.Array:
     return jnp.zeros(values.shape, jnp.int32).at[order].set(jnp.arange(values.size, dtype=jnp.int32))
 
 
-def _check(amount: float, scope: str, criterion: str, criteria: Mapping[str, Any]) -> None:
+def _parts(architecture: Architecture, amount: Amount, scope: str, counts: Mapping[str, int], total: int) -> list[Part]:
+    """What is ranked together: `counts` has the size of each layer that may be pruned, `total` what global is of."""
+    if isinstance(amount, Mapping):
+        _check_names("amount", amount, architecture)
+        return [((name,), round(_fraction(amount[name]) * counts[name])) for name in counts if name in amount]
+    if scope == "layer":
+        return [((name,), round(_fraction(amount) * count)) for name, count in counts.items()]
+    drop = round(_fraction(amount) * total)
+    return [(tuple(counts), drop)] if counts else []
+
+
+def _names(parts: Sequence[Part]) -> tuple[tuple[str, ...], ...]:
+    return tuple(names for names, _ in parts)
+
+
+def _targets(parts: Sequence[Part]) -> tuple[Any, ...]:
+    return tuple(np.int32(target) for _, target in parts)
+
+
+def _fraction(amount: float) -> float:
     if not 0 <= amount < 1:
         raise ValueError(f"amount {amount}, expected a fraction from 0 to below 1")
-    if scope not in SCOPES:
-        raise ValueError(f"scope {scope!r}, expected one of {', '.join(SCOPES)}")
-    if criterion not in criteria:
-        raise ValueError(f"criterion {criterion!r}, expected one of {', '.join(criteria)}")
+    return float(amount)
+
+
+def _check_names(argument: str, names: Collection[str], architecture: Architecture) -> None:
+    valid = [conv.name for conv in architecture.convolutions]
+    for name in names:
+        if name not in valid:
+            raise ValueError(f"{argument} names {name!r}, which is no convolution; there are {', '.join(valid)}")
+
+
+def _check_choice(argument: str, value: str, choices: Collection[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{argument} {value!r}, expected one of {', '.join(choices)}")

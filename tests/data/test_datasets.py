@@ -1,0 +1,209 @@
+"""Opening data sets: every kind of bad input, changed folders, concatenation, TFDS's own tfrecord files."""
+
+import json
+import os
+import pathlib
+import shutil
+import struct
+
+import numpy as np
+import pytest
+from array_record.python import array_record_module
+
+from tests.data.conftest import accept_tars
+from tests.data.tiny import cmyk_jpeg, jpeg, pack, png, with_exif_orientation, write_devkit, xml
+from yolojax import data
+from yolojax.data import builders
+from yolojax.data.datasets import Concatenated
+
+DOG = ("dog", 3, 4, 20, 28)
+
+
+def open_devkit(folder: pathlib.Path, split: str = "train", **changes):
+    return data.open_dataset(f"devkit:{folder}", split, data_dir=str(folder.parent / "tfds"), **changes)
+
+
+def ids(dataset) -> list[str]:
+    return sorted(annotation.image_id for annotation in dataset.truth())
+
+
+def test_every_kind_of_bad_input(tmp_path, warned):
+    """All in one folder: each is handled as the table in `annotations` says, and the run goes on."""
+    good = xml(DOG)
+    files = {
+        "broken": (b"\xff\xd8\xff\xe0 no image", good),
+        "cut": (jpeg(200, 150)[:900], good),
+        "empty": (b"", good),
+        "grey": (png(np.full((30, 40, 3), 99, np.uint8)), good),
+        "cmyk": (cmyk_jpeg(), good),
+        "turned": (with_exif_orientation(jpeg()), good),
+        "no_object": (jpeg(), xml()),
+        "no_area": (jpeg(), xml(("dog", 5, 5, 5, 9), DOG)),
+        "over_edge": (jpeg(), xml(("dog", -9, 5, 20, 99))),
+        "outside": (jpeg(), xml(("dog", 60, 5, 70, 9))),
+        "unknown": (jpeg(), xml(("unicorn", 1, 1, 9, 9), DOG)),
+        "no_image": (None, good),
+        "no_xml": (jpeg(), None),
+    }
+    folder = write_devkit(tmp_path / "d", files, train=" ".join([*files, "neither"]))
+    expected = [
+        f"devkit:{folder} train: 1 boxes clipped to the image, 1 boxes of no area dropped, "
+        "1 boxes outside the image dropped, 3 images that cannot be decoded skipped, 3 listed images missing, or "
+        "without an annotation, skipped, 1 objects of an unknown class dropped"
+    ]
+    dataset = open_devkit(folder, names=["dog"])
+    assert warned() == expected
+    truth = {annotation.image_id: annotation for annotation in dataset.truth()}
+    assert {image_id: a.objects.boxes.tolist() for image_id, a in truth.items()} == {
+        "grey": [[3, 4, 20, 28]],
+        "cmyk": [[3, 4, 20, 28]],
+        "turned": [[3, 4, 20, 28]],
+        "no_object": [],
+        "no_area": [[3, 4, 20, 28]],
+        "over_edge": [[1, 5, 20, 30]],
+        "outside": [],
+        "unknown": [[3, 4, 20, 28]],
+    }
+    assert {annotation[1:3] for annotation in truth.values()} == {(40, 30)}
+    batch = next(data.train_batches(dataset, batch_size=8, sizes=(32,), seed=0, augment=data.AugmentConfig()))
+    assert len(set(batch["index"].tolist())) == 8
+    assert data.box_sizes(dataset).shape == (6, 2)
+    open_devkit(folder, names=["dog"])
+    assert warned() == expected * 2  # what is prepared already says it again
+
+
+def test_a_broken_annotation_stops_at_once_and_says_where(tmp_path):
+    folder = write_devkit(tmp_path / "d", {"a": (jpeg(), b"<annotation>")}, train="a")
+    for names in (["dog"], None):
+        with pytest.raises(data.AnnotationError, match=r"a.xml: no element found") as caught:
+            open_devkit(folder, names=names)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_split_without_a_usable_image(tmp_path):
+    files = {"a": (b"", xml(DOG)), "b": (jpeg(), xml(DOG))}
+    folder = write_devkit(tmp_path / "d", files, train="b", val="a", test="")
+    with pytest.raises(
+        ValueError, match=r"\(validation\): no usable image \(1 images that cannot be decoded skipped\)"
+    ):
+        open_devkit(folder, "validation")
+    with pytest.raises(ValueError, match=r"test.txt: no such file, or it lists no image"):
+        open_devkit(folder, "test")
+    with pytest.raises(ValueError, match=r"val.txt: no such file, or it lists no image"):
+        open_devkit(write_devkit(tmp_path / "e", files, train="b"), "trainval")
+    assert ids(open_devkit(folder)) == ["b"]  # the other splits do not stand in its way
+
+
+def test_trainval_is_train_and_validation_where_it_is_not_listed(tmp_path):
+    files = {name: (jpeg(seed=i), xml(DOG)) for i, name in enumerate("abc")}
+    folder = write_devkit(tmp_path / "d", files, train="a c", val="b")
+    assert ids(open_devkit(folder, "trainval")) == ["a", "b", "c"]
+    write_devkit(folder, {}, trainval="c b")
+    assert ids(open_devkit(folder, "trainval")) == ["b", "c"]
+
+
+def test_names_come_from_all_splits_or_from_the_caller(tmp_path):
+    files = {"a": (jpeg(), xml(DOG)), "b": (jpeg(), xml(("cat", 1, 1, 9, 9)))}
+    folder = write_devkit(tmp_path / "d", files, train="a", val="b", test="")
+    assert open_devkit(folder).names == open_devkit(folder, "validation").names == ("cat", "dog")
+    dataset = open_devkit(folder, names=("dog", "owl", "cat"))
+    assert dataset.names == ("dog", "owl", "cat")
+    assert dataset.truth()[0].objects.labels.tolist() == [0]
+    assert dataset.description == f"devkit:{folder} train (1 images)"
+
+
+def test_a_changed_folder_is_prepared_anew(tmp_path):
+    folder = write_devkit(tmp_path / "d", {"a": (jpeg(), xml(DOG)), "b": (jpeg(), xml(DOG))}, train="a", val="b")
+    assert open_devkit(folder).truth()[0].objects.boxes.tolist() == [[3, 4, 20, 28]]
+    prepared = tmp_path / "tfds" / "yolojax_devkit"
+    before = set(prepared.iterdir())
+    assert len(before) == 1
+    open_devkit(folder)
+    assert set(prepared.iterdir()) == before
+    write_devkit(folder, {"a": (jpeg(), xml(("dog", 3, 4, 20, 29)))})
+    os.utime(folder / "Annotations" / "a.xml", ns=(1, 1))
+    assert open_devkit(folder).truth()[0].objects.boxes.tolist() == [[3, 4, 20, 29]]
+    write_devkit(folder, {}, train="a b")
+    assert ids(open_devkit(folder)) == ["a", "b"]
+
+
+def test_records_are_found_in_any_of_several_sources():
+    source = Concatenated([["a", "b"], ["c"], ["d", "e", "f"]])
+    assert len(source) == 6
+    assert [source[i] for i in range(6)] == list("abcdef")
+
+
+def test_box_sizes(six):
+    sizes = data.box_sizes(six)
+    assert sizes.shape == (15, 2)
+    np.testing.assert_allclose(sizes[0], [20 / 41, 10 / 30])
+    np.testing.assert_allclose(sizes[-1], [20 / 45, 10 / 30])
+
+
+@pytest.mark.parametrize("spec", ["voc2008", "devkit:", "devkit", "voc2007:/x", "shapes:9", ""])
+def test_an_unknown_spec(spec, tmp_path):
+    with pytest.raises(ValueError, match="expected voc2007, voc2012, voc0712, devkit:FOLDER or shapes"):
+        data.open_dataset(spec, "train", data_dir=str(tmp_path))
+
+
+def test_an_unknown_split(tmp_path):
+    with pytest.raises(ValueError, match="split 'val', expected one of train, validation, trainval, test"):
+        data.open_dataset("shapes", "val", data_dir=str(tmp_path))
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def tfrecord(data: bytes) -> bytes:
+    """One record in TensorFlow's framing: length, its masked CRC, the data, its masked CRC."""
+
+    def masked(part: bytes) -> bytes:
+        crc = crc32c(part)
+        return struct.pack("<I", ((crc >> 15 | crc << 17 & 0xFFFFFFFF) + 0xA282EAD8) & 0xFFFFFFFF)
+
+    length = struct.pack("<Q", len(data))
+    return length + masked(length) + data + masked(data)
+
+
+def test_what_tfds_prepared_as_tfrecord_is_read(prepared, tmp_path):
+    folder = tmp_path / "voc" / "2007" / "5.0.0"
+    shutil.copytree(prepared / "voc" / "2007" / "5.0.0", folder)
+    for path in folder.glob("*.array_record-*"):
+        records = array_record_module.ArrayRecordReader(str(path)).read_all()
+        path.with_name(path.name.replace("array_record", "tfrecord")).write_bytes(b"".join(map(tfrecord, records)))
+        path.unlink()
+    (folder / "metadata.json").unlink()  # the stock builder writes none
+    info = json.loads((folder / "dataset_info.json").read_text())
+    info["fileFormat"] = "tfrecord"
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    for split in ("train", "validation", "trainval", "test"):
+        ours = data.open_dataset("voc2007", split, data_dir=str(tmp_path))
+        theirs = data.open_dataset("voc2007", split, data_dir=str(prepared))
+        assert ours.names == theirs.names
+        assert [str(a) for a in ours.truth()] == [str(a) for a in theirs.truth()]
+        assert [ours.source[i]["image"] for i in range(len(ours))] == [
+            theirs.source[i]["image"] for i in range(len(theirs))
+        ]
+        assert ours.image(0).shape == theirs.image(0).shape
+
+
+def test_real_voc_images_in_the_official_layout(shared_data, tmp_path, monkeypatch):
+    devkit = shared_data / "voc2007-mini" / "VOCdevkit" / "VOC2007"
+    tars = dict(builders.VocBuilder.BUILDER_CONFIGS[0].filenames)
+    for name in tars.values():
+        pack(devkit, tmp_path / "downloads" / "manual" / name)
+    accept_tars(monkeypatch, tmp_path / "downloads" / "manual")
+    dataset = data.open_dataset("voc2007", "test", data_dir=str(tmp_path))
+    assert len(dataset) == 80
+    written = {a.image_id: a for a in data.read_annotations(devkit, "test", dataset.names)}
+    for annotation in dataset.truth():
+        assert str(annotation) == str(written.pop(annotation.image_id))
+    assert not written
+    batch = next(data.eval_batches(dataset, batch_size=4, size=64))
+    assert batch["image"].std() > 30
