@@ -1,5 +1,6 @@
 import jax
 import numpy as np
+import pytest
 
 from tests import helpers
 from yolojax import pruning
@@ -29,3 +30,13 @@ def test_a_layer_of_zeros_scores_zero():
     params = jax.tree.map(np.zeros_like, PARAMS)
     for scores in (pruning.filter_mean_square(ARCHITECTURE, params), pruning.filter_l1(ARCHITECTURE, params)):
         assert all(np.all(np.asarray(leaf) == 0) for leaf in scores.values())
+
+
+@pytest.mark.parametrize("criterion", sorted(pruning.FILTER_CRITERIA))
+def test_a_nan_never_makes_others_go(criterion):
+    params = jax.tree.map(np.copy, PARAMS)
+    params["conv_02"]["kernel"][0, 0, 0, 3] = np.nan
+    masks = pruning.filter_masks(ARCHITECTURE, params, 0.4, criterion=criterion)
+    kept = np.asarray(masks["conv_02"]["bias"])
+    assert kept[3]
+    assert criterion == "l1" or kept.all()  # the layer's norm is NaN

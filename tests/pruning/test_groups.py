@@ -9,7 +9,7 @@ def conv(filters):
 
 
 def sizes(*layers):
-    return list(pruning.group_sizes(Architecture(Net(16, 16), (*layers, conv(3)))).values())
+    return list(pruning.group_sizes(Architecture(Net(48, 48), (*layers, conv(3)))).values())
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,9 @@ def sizes(*layers):
         ((conv(6), conv(10), Route((0, 1)), Reorg(2)), [0, 0, 0]),  # a group would span both
         ((conv(16), Reorg(2), Reorg(2)), [4, 0]),
         ((conv(16), Reorg(4)), [16, 0]),
+        ((conv(32), Reorg(2), Reorg(4)), [16, 0]),
+        ((conv(8), Reorg(2), Reorg(4)), [0, 0]),  # 16 channels behind the first span two of its blocks
+        ((conv(36), Reorg(2), Route((0,)), Reorg(3)), [36, 0]),
         ((conv(8), conv(8), Reorg(2), Maxpool(2, 2, 0), Route((0,)), conv(4)), [1, 4, 1, 0]),
     ],
 )
@@ -33,6 +36,13 @@ def test_group_sizes(layers, expected):
 def test_every_convolution_that_is_the_output_stays():
     architecture = Architecture(Net(16, 16), (conv(8), conv(4), Route((0, 1))))
     assert pruning.group_sizes(architecture) == {"conv_00": 0, "conv_01": 0}
+    assert pruning.head_convolutions(architecture) == {"conv_00", "conv_01"}
+
+
+def test_the_image_is_never_pruned():
+    architecture = Architecture(Net(16, 16, 4), (Reorg(2), Route((0,)), conv(8), conv(3)))
+    assert pruning.group_sizes(architecture) == {"conv_02": 1, "conv_03": 0}
+    assert set(pruning.channel_origins(architecture)[0][:, 0]) == {-1}
 
 
 def test_origins_follow_a_route_and_a_reorg():

@@ -1,3 +1,4 @@
+import dataclasses
 import pathlib
 
 import jax
@@ -6,6 +7,7 @@ import pytest
 
 from tests import helpers
 from yolojax import darknet, network, pruning
+from yolojax.network import Architecture
 
 ARCHITECTURE = helpers.small_architecture()
 PARAMS = helpers.random_variables(ARCHITECTURE)["params"]
@@ -32,6 +34,87 @@ def test_weights_go_by_magnitude_to_the_exact_count(amount):
     assert all(np.all(leaf) for layer in masks.values() for name, leaf in layer.items() if name != "kernel")
 
 
+def test_equal_weights_go_in_the_order_of_the_layers():
+    params = jax.tree.map(np.ones_like, PARAMS)
+    masks = pruning.weight_masks(ARCHITECTURE, params, 0.1)
+    keep = np.concatenate([np.asarray(masks[conv.name]["kernel"]).ravel() for conv in ARCHITECTURE.convolutions])
+    drop = round(0.1 * KERNELS)
+    assert not keep[:drop].any()
+    assert keep[drop:].all()
+
+
+def test_a_fraction_for_each_layer():
+    masks = pruning.weight_masks(ARCHITECTURE, PARAMS, {"conv_00": 0.5, "conv_12": 0.25})
+    gone = {name: int((~np.asarray(layer["kernel"])).sum()) for name, layer in masks.items()}
+    assert {name: count for name, count in gone.items() if count} == {"conv_00": 108, "conv_12": 16 * 18 // 4}
+    masks = pruning.filter_masks(ARCHITECTURE, PARAMS, {"conv_00": 0.5, "conv_02": 0.25, "conv_12": 0.0})
+    gone = {name: PARAMS[name]["bias"].size - len(kept) for name, kept in kept_filters(masks).items()}
+    assert {name: count for name, count in gone.items() if count} == {"conv_00": 4, "conv_02": 2}
+
+
+def plain_filter_selection(architecture, scores, amount, min_filters, exclude):
+    """{layer: kept filters} by one loop over all groups in the order of their scores."""
+    sizes = pruning.group_sizes(architecture)
+    order, left = [], {}
+    for name, values in scores.items():
+        size, values = sizes[name], np.asarray(values)
+        left[name] = set(range(len(values)))
+        if size and name not in exclude:
+            groups = values.reshape(-1, size).mean(axis=1, dtype=np.float32)
+            order += [(score, len(order) + i, name, i) for i, score in enumerate(groups)]
+    budget = round(amount * sum(len(v) for name, v in left.items() if name != architecture.head_name))
+    for _, _, name, group in sorted(order):
+        size = sizes[name]
+        if len(left[name]) - size < -(-min_filters // size) * size:
+            continue
+        if size > budget:
+            break
+        budget -= size
+        left[name] -= set(range(group * size, group * size + size))
+    return {name: sorted(filters) for name, filters in left.items()}
+
+
+@pytest.mark.parametrize(("min_filters", "exclude"), [(1, ()), (3, ("conv_02", "conv_07")), (5, ("conv_11",))])
+def test_global_filter_selection_is_that_of_a_plain_loop(min_filters, exclude):
+    exclude = tuple(name for name in exclude if name in PARAMS)
+    architecture = Architecture(
+        ARCHITECTURE.net,
+        (*ARCHITECTURE.layers[:8], dataclasses.replace(ARCHITECTURE.layers[8], filters=16), *ARCHITECTURE.layers[9:]),
+    )
+    params = helpers.random_variables(architecture, 3)["params"]
+    scores = pruning.filter_mean_square(architecture, params)
+    for amount in (0.0, 0.1, 0.3, 0.5, 0.7, 0.95):
+        masks = pruning.filter_masks(architecture, params, amount, min_filters=min_filters, exclude=exclude)
+        assert kept_filters(masks) == plain_filter_selection(architecture, scores, amount, min_filters, exclude)
+
+
+@pytest.mark.parametrize("min_filters", [1, 3])
+def test_equal_filters_go_in_the_order_of_the_index(min_filters):
+    params = jax.tree.map(np.ones_like, PARAMS)
+    scores = pruning.filter_mean_square(ARCHITECTURE, params)
+    for amount in (0.05, 0.3, 0.7):
+        masks = pruning.filter_masks(ARCHITECTURE, params, amount, min_filters=min_filters)
+        assert kept_filters(masks) == plain_filter_selection(ARCHITECTURE, scores, amount, min_filters, ())
+    masks = pruning.filter_masks(ARCHITECTURE, params, 0.5, scope="layer")
+    assert kept_filters(masks)["conv_00"] == [4, 5, 6, 7]
+
+
+def test_the_amount_is_of_all_filters_before_the_head_also_when_layers_are_excluded():
+    masks = pruning.filter_masks(ARCHITECTURE, PARAMS, 0.25, exclude=("conv_08", "conv_11"))
+    total = sum(layer["bias"].size for name, layer in PARAMS.items() if name != ARCHITECTURE.head_name)
+    assert dropped(masks) == round(0.25 * total)
+
+
+def test_another_amount_does_not_compile_again():
+    from yolojax.pruning import masks as module
+
+    for make, compiled in [(pruning.weight_masks, module._weight_masks), (pruning.filter_masks, module._filter_masks)]:
+        make(ARCHITECTURE, PARAMS, 0.41)
+        before = compiled._cache_size()
+        make(ARCHITECTURE, PARAMS, 0.53)
+        assert compiled._cache_size() == before
+
+
 def test_weights_per_layer():
     masks = pruning.weight_masks(ARCHITECTURE, PARAMS, 0.5, scope="layer")
     for name, layer in masks.items():
@@ -45,6 +128,19 @@ def test_under_jit(function):
         *(jax.tree.leaves(f(PARAMS)) for f in (inner, lambda p: function(ARCHITECTURE, p, 0.4))), strict=True
     ):
         np.testing.assert_array_equal(a, b)
+
+
+def test_architecture_and_amount_are_static_under_jit():
+    for function in (pruning.weight_masks, pruning.filter_masks):
+        compiled = jax.jit(function, static_argnums=(0, 2), static_argnames=("scope",))
+        for scope in ("global", "layer"):
+            expected = function(ARCHITECTURE, PARAMS, 0.3, scope=scope)
+            found = compiled(ARCHITECTURE, PARAMS, 0.3, scope=scope)
+            jax.tree.map(np.testing.assert_array_equal, found, expected)
+        fractions = {"conv_02": 0.5, "conv_00": 0.25}  # a mapping has no hash: a closure takes it
+        expected = function(ARCHITECTURE, PARAMS, fractions)
+        found = jax.jit(lambda params, f=function, a=fractions: f(ARCHITECTURE, params, a))(PARAMS)
+        jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
 def test_a_dropped_filter_takes_kernel_scale_and_bias():
@@ -119,6 +215,15 @@ def test_apply_makes_exact_zeros_and_leaves_the_input_alone():
             lambda: pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, exclude=("conv_01",)),
             "no convolution; there are conv_00",
         ),
+        (
+            lambda: pruning.weight_masks(ARCHITECTURE, PARAMS, {"conv_99": 0.5}),
+            "amount names 'conv_99', which is no conv",
+        ),
+        (lambda: pruning.weight_masks(ARCHITECTURE, PARAMS, {"conv_00": 1.5}), "amount 1.5, expected a fraction"),
+        (
+            lambda: pruning.filter_masks(ARCHITECTURE, PARAMS, {"conv_12": 0.5}),
+            "conv_12, whose filters all have to stay",
+        ),
         (lambda: pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, min_filters=0), "min_filters must be at least 1"),
     ],
 )
@@ -128,9 +233,18 @@ def test_mistakes(call, message):
 
 
 @pytest.mark.slow
-def test_the_studys_counts_on_yolov2_voc():
+@pytest.mark.parametrize("levels", [None, 3], ids=["distinct", "tied"])
+def test_the_studys_counts_on_yolov2_voc_whatever_the_weights(levels):
     architecture = darknet.read_cfg(CFGS / "yolov2-voc.cfg")
-    params = network.init(architecture, jax.random.key(0))["params"]
+    rng = np.random.default_rng(0)
+
+    def leaf(shape):
+        values = rng.standard_normal(shape, np.float32)
+        return values if levels is None else np.round(values * levels)
+
+    shapes = network.variable_shapes(architecture)["params"]
+    params = jax.tree.map(leaf, shapes, is_leaf=lambda x: isinstance(x, tuple))
     for amount, expected in [(0.7, 15_211_174), (0.75, 12_679_443), (0.8, 10_147_712), (0.9, 5_084_256)]:
         left = pruning.count_nonzeros(pruning.weight_masks(architecture, params, amount))
+        assert left == 50_655_389 - round(amount * 50_634_592)
         assert abs(left - expected) <= 4

@@ -34,6 +34,6 @@ def test_the_extremes_of_float32():
 
 def test_compiled_and_not_are_the_same():
     scores = [jnp.asarray(np.random.default_rng(0).random(100), jnp.float32)]
-    compiled = jax.jit(keep_largest, static_argnums=1)(scores, 37)
+    compiled = jax.jit(keep_largest)(scores, jnp.int32(37))
     np.testing.assert_array_equal(compiled[0], keep_largest(scores, 37)[0])
     assert int(np.sum(~np.asarray(compiled[0]))) == 37

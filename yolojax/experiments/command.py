@@ -34,7 +34,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
 
 def _guarded(main: Callable[[list[str]], None], arguments: list[str], positional: bool) -> None:
     logging.set_verbosity(logging.INFO)
-    logging.get_absl_handler().addFilter(_is_ours_or_serious)
+    logging.get_absl_handler().addFilter(_is_ours_or_an_error)
     if arguments and not positional:
         fail(ValueError(f"unexpected argument {arguments[0]!r}; see --help"))
     if DISTRIBUTED.value or COORDINATOR.value:
@@ -47,9 +47,9 @@ def _guarded(main: Callable[[list[str]], None], arguments: list[str], positional
         fail(error)
 
 
-def _is_ours_or_serious(record: python_logging.LogRecord) -> bool:
-    """Orbax and JAX tell a page of progress per checkpoint."""
-    return record.levelno >= python_logging.WARNING or "yolojax" in record.pathname
+def _is_ours_or_an_error(record: python_logging.LogRecord) -> bool:
+    """Orbax and TFDS tell a page of progress per checkpoint and data set."""
+    return record.levelno >= python_logging.ERROR or "yolojax" in record.pathname
 
 
 def fail(error: BaseException) -> NoReturn:

@@ -93,7 +93,8 @@ def filter_masks(
 
     Returns:
       A tree like params. Equal scores drop in the order of the layers and of the index; a score that is not finite is
-      never dropped. Raises ValueError for an unknown name, scope or criterion, an amount outside [0, 1) or for the head.
+      never dropped. Raises ValueError for an unknown name, scope or criterion, and an amount outside [0, 1) or for the
+      head.
     """
     scope = scope or ("layer" if criterion == "l1" else "global")
     _check_choice("scope", scope, SCOPES)
@@ -145,7 +146,10 @@ def keep_groups(
     Returns:
       Per layer (groups,) bool.
     """
-    protected = [_ranks(-scores) < -(-min_filters // size) for scores, size in zip(groups, sizes, strict=True)]
+    # The last ranks are the best groups; among equal ones the last, as the first are to go first.
+    protected = [
+        _ranks(scores) >= scores.size - -(-min_filters // size) for scores, size in zip(groups, sizes, strict=True)
+    ]
     scores = jnp.concatenate([jnp.where(safe, jnp.inf, layer) for safe, layer in zip(protected, groups, strict=True)])
     filters = jnp.concatenate([jnp.full(layer.shape, size) for layer, size in zip(groups, sizes, strict=True)])
     order = jnp.argsort(scores, stable=True)

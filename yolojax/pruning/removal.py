@@ -8,6 +8,7 @@ import numpy as np
 
 from yolojax.network import Architecture, ConvolutionInfo, check_variables
 from yolojax.pruning.groups import channel_origins, group_sizes
+from yolojax.pruning.masks import check_masks
 
 
 def remove_filters(
@@ -25,10 +26,11 @@ def remove_filters(
       The smaller pair; NumPy leaves.
 
     Raises:
-      ValueError: a filter is dropped that cannot be removed exactly: one of the head, part of a group before a reorg,
-        or all filters of a layer.
+      ValueError: variables or masks do not fit the architecture, or a filter is dropped that cannot be removed exactly:
+        one of the head, part of a group before a reorg, or all filters of a layer.
     """
     check_variables(architecture, variables)
+    check_masks(variables["params"], masks)
     kept = {conv.name: _kept_filters(masks[conv.name]) for conv in architecture.convolutions}
     _check_removable(architecture, kept)
     origins = channel_origins(architecture)
@@ -80,10 +82,12 @@ def _check_removable(architecture: Architecture, kept: Mapping[str, np.ndarray])
             raise ValueError(f"{conv.name}: all {conv.layer.filters} filters are dropped; keep at least one")
         if size == 0:
             raise ValueError(
-                f"{conv.name}: its filters cannot be removed, they are the output or reach a reorg unaligned"
+                f"{conv.name}: its filters cannot be removed, they are the output or reach a reorg unaligned; keep all"
             )
-        groups = np.bincount(filters // size, minlength=conv.layer.filters // size)
-        if np.any((groups != 0) & (groups != size)):
+        left = np.bincount(filters // size, minlength=conv.layer.filters // size)
+        broken = np.flatnonzero((left != 0) & (left != size)) * size
+        if broken.size:
             raise ValueError(
-                f"{conv.name}: feeds a reorg, so filters go in aligned groups of {size}; a part was dropped"
+                f"{conv.name}: feeds a reorg, so filters go in aligned groups of {size}; a part was dropped "
+                f"of filters {broken[0]} to {broken[0] + size - 1}; drop all of a group or none"
             )

@@ -9,8 +9,8 @@ def one_shot(step: int, *, amount: float, begin: int = 0) -> float:
 def polynomial(step: int, *, amount: float, begin: int, end: int, initial: float = 0.0) -> float:
     """From `initial` at step `begin` to `amount` at `end`, fast at first (Zhu & Gupta 2017, equation 1, cubic).
 
-    The amount is of all weights, dropped ones included. As weights that are 0 go first, masks made from masked parameters
-    with a growing amount only ever drop more. Before `begin` it is 0. Raises ValueError unless begin < end.
+    The amount is of all weights, dropped ones included. As weights that are 0 go first, masks made from masked
+    parameters with a growing amount only ever drop more. Before `begin` it is 0. Raises ValueError unless begin < end.
     """
     if begin >= end:
         raise ValueError(f"begin {begin}, end {end}: expected begin below end; for one step use one_shot")

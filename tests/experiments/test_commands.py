@@ -1,0 +1,125 @@
+"""The commands as a user runs them. `command.run` is called in this process where that does, for speed."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from tests import helpers
+from yolojax import darknet, detection, experiments, training
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def run(module, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", f"yolojax.{module}", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    architecture = helpers.small_architecture(classes=2)
+    darknet.save(architecture, helpers.random_variables(architecture), folder / "m.cfg", folder / "m.weights", seen=3)
+    (folder / "m.names").write_text("blue\nred\n")
+    helpers.make_devkit(folder / "squares")
+    return folder
+
+
+def test_convert_there_and_back_is_byte_identical(files, tmp_path):
+    experiments.convert(str(files / "m.weights"), "orbax", str(tmp_path / "checkpoint"))
+    experiments.convert(str(tmp_path / "checkpoint"), "darknet", str(tmp_path / "again.weights"))
+    assert (tmp_path / "again.weights").read_bytes() == (files / "m.weights").read_bytes()
+    assert darknet.read_cfg(tmp_path / "again.cfg") == darknet.read_cfg(files / "m.cfg")
+    assert (tmp_path / "again.names").read_text() == "blue\nred\n"
+
+
+def test_convert_a_backbone(files, tmp_path):
+    backbone = tmp_path / "m.conv.7"
+    experiments.convert(str(files / "m.weights"), "darknet", str(backbone), cutoff=7)
+    experiments.convert(str(backbone), "orbax", str(tmp_path / "c"), cfg=str(files / "m.cfg"), cutoff=7, seed=5)
+    _, expected = darknet.load(files / "m.cfg", files / "m.weights")
+    found = training.load_model(tmp_path / "c").variables
+    np.testing.assert_array_equal(found["params"]["conv_06"]["kernel"], expected["params"]["conv_06"]["kernel"])
+    assert not np.array_equal(found["params"]["conv_08"]["kernel"], expected["params"]["conv_08"]["kernel"])
+    with pytest.raises(ValueError, match="--cutoff needs --cfg"):
+        experiments.convert(str(backbone), "orbax", str(tmp_path / "d"), cutoff=7)
+
+
+def test_detect_writes_pictures_and_json(files, tmp_path):
+    model = training.open_model(str(files / "m.weights"))
+    images = [str(files / "squares" / "JPEGImages" / f"00000{i}.jpg") for i in (1, 2)]
+    protocol = training.Protocol(size=32, score_threshold=0.02)
+    experiments.detect_files(model, images, tmp_path, protocol)
+    result = json.loads((tmp_path / "detections.json").read_text())
+    assert [entry["image"] for entry in result["images"]] == images
+    first = result["images"][0]
+    assert first["objects"]
+    assert {o["class"] for o in first["objects"]} <= {"blue", "red"}
+    assert all(1 <= o["box"][0] <= first["width"] for o in first["objects"])
+    picture, source = cv2.imread(str(tmp_path / "000001.png")), cv2.imread(images[0])
+    assert picture.shape == source.shape
+    assert not np.array_equal(picture, source)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([], "no image files given"),
+        (["missing.jpg"], "missing.jpg: no such image file"),
+        (["a/x.jpg", "b/x.jpg"], "two images are called x"),
+    ],
+)
+def test_detect_mistakes(files, tmp_path, images, message):
+    model = training.open_model(str(files / "m.weights"))
+    with pytest.raises(ValueError, match=message):
+        experiments.detect_files(model, images, tmp_path, training.Protocol(size=32))
+
+
+def test_evaluating_saved_detections_gives_the_models_own_map(files, tmp_path):
+    model = training.open_model(str(files / "m.weights"))
+    data, protocol = f"devkit:{files / 'squares'}", training.Protocol(size=32)
+    result = experiments.evaluate_model(
+        model, data, "test", protocol, data_dir=str(tmp_path / "tfds"), save_detections=str(tmp_path / "found")
+    )
+    again = experiments.evaluate_detections(str(tmp_path / "found"), str(files / "squares"), "test", (), protocol)
+    assert again.detections == result.detections > 0
+    assert again.ap_area == pytest.approx(result.ap_area, abs=1e-6)
+    assert detection.classes_with_files(tmp_path / "found") == ("blue", "red")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("prune", "--config", "configs/filter40.py"), "yolov2-voc.weights: no such file or folder"),
+        (("prune", "--config", "configs/filter40.py", "--config.amout=0.2"), "amout"),
+        (("train", "--config", "nowhere.py"), "nowhere.py"),
+        (("evaluate", "--model", "x.weights", "stray"), "unexpected argument 'stray'"),
+        (("convert", "--model", "x.weights"), "out"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, message):
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert message in last
+
+
+@pytest.mark.slow
+def test_evaluate_as_a_command(files, tmp_path):
+    result = run(
+        "evaluate", "--model", files / "m.weights", "--data", f"devkit:{files / 'squares'}", "--size", 32,
+        "--data_dir", tmp_path, "--json", tmp_path / "result.json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "blue" in result.stdout
+    assert "10 images" in result.stdout
+    assert json.loads((tmp_path / "result.json").read_text())["images"] == 10
