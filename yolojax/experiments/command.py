@@ -54,7 +54,7 @@ def _is_ours_or_an_error(record: python_logging.LogRecord) -> bool:
 
 def fail(error: BaseException) -> NoReturn:
     """One line for the user, and exit code 2."""
-    print(f"error: {error}", file=sys.stderr)
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
     sys.exit(2)
 
 
