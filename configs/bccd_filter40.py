@@ -7,14 +7,17 @@ For two CPU cores, after configs/bccd_train.py.
 
 import ml_collections
 
-from configs import bccd_train
+from configs import bccd_train, prune_base
 
 
 def get_config() -> ml_collections.ConfigDict:
     """The BCCD network, pruned."""
     config = bccd_train.get_config()
     config.model = "runs/bccd_train/model.weights"
-    config.steps = 250
+    config.steps = 600
     config.learning_rate = 5e-4
-    config.update(method="filter", amount=0.4, criterion="mean_square", scope="global", min_filters=4, exclude=())
+    config.update(prune_base.PRUNING)
+    config.method = "filter"
+    config.amount = 0.4
+    config.min_filters = 4
     return config

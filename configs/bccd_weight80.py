@@ -7,14 +7,17 @@ For two CPU cores, after configs/bccd_train.py.
 
 import ml_collections
 
-from configs import bccd_train
+from configs import bccd_train, prune_base
 
 
 def get_config() -> ml_collections.ConfigDict:
     """The BCCD network, pruned."""
     config = bccd_train.get_config()
     config.model = "runs/bccd_train/model.weights"
-    config.steps = 250
+    config.steps = 600
     config.learning_rate = 5e-4
-    config.update(method="weight", amount=0.8, criterion="magnitude", scope="global", min_filters=4, exclude=())
+    config.update(prune_base.PRUNING)
+    config.method = "weight"
+    config.amount = 0.8
+    config.criterion = "magnitude"
     return config

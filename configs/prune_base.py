@@ -4,16 +4,19 @@ import ml_collections
 
 from configs import base
 
+PRUNING = {
+    "method": "filter",  # or "weight"
+    "amount": 0.4,  # of the filters before the head, or of the kernel weights
+    "criterion": "mean_square",  # filters: or "l1" (Li et al. 2016). Weights: "magnitude" (Han et al. 2015)
+    "scope": "",  # "global", one threshold for all layers, or "layer"; "" as published: l1 by layer, the others global
+    "min_filters": 1,  # kept in each layer; in whole groups before a reorg
+    "exclude": (),  # layers that are not filter-pruned, as in ("conv_00",)
+}
+
 
 def get_config() -> ml_collections.ConfigDict:
     """The fields of a pruning run."""
     config = base.get_config()
     config.model = "yolov2-voc.weights"
-
-    config.method = "filter"  # or "weight"
-    config.amount = 0.4  # of the filters before the head, or of the kernel weights
-    config.criterion = "mean_square"  # filters: or "l1" (Li et al. 2016). Weights: "magnitude" (Han et al. 2015)
-    config.scope = "global"  # one threshold for all layers, or "layer"
-    config.min_filters = 1  # kept in each layer; in whole groups before a reorg
-    config.exclude = ()  # layers that are not filter-pruned, as in ("conv_00",)
+    config.update(PRUNING)
     return config

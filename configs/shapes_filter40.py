@@ -7,7 +7,7 @@ For two CPU cores.
 
 import ml_collections
 
-from configs import shapes_train
+from configs import prune_base, shapes_train
 
 
 def get_config() -> ml_collections.ConfigDict:
@@ -16,5 +16,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.model = "runs/shapes_train/model.weights"
     config.steps = 150
     config.learning_rate = 1e-3
-    config.update(method="filter", amount=0.4, criterion="mean_square", scope="global", min_filters=4, exclude=())
+    config.update(prune_base.PRUNING)
+    config.method = "filter"
+    config.amount = 0.4
+    config.min_filters = 4
     return config

@@ -8,7 +8,7 @@ from yolojax import darknet, experiments, network, pruning, training
 
 def prune_config(config, trained, **fields):
     config = config.copy_and_resolve_references()
-    config.update(model=str(trained / "model.weights"), criterion="mean_square", scope="global", min_filters=1)
+    config.update(model=str(trained / "model.weights"), criterion="mean_square", scope="", min_filters=1)
     config.update(exclude=(), method="filter", amount=0.4)
     config.update(**fields)
     return config

@@ -75,17 +75,15 @@ def run_pruning(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) 
 
 def make_masks(config: ml_collections.ConfigDict, model: training.Model) -> Any:
     """The masks that the config asks for."""
-    params = model.variables["params"]
+    params, scope = model.variables["params"], report.scope(config)
     if config.method == "weight":
-        return pruning.weight_masks(
-            model.architecture, params, config.amount, scope=config.scope, criterion=config.criterion
-        )
+        return pruning.weight_masks(model.architecture, params, config.amount, scope=scope, criterion=config.criterion)
     if config.method == "filter":
         return pruning.filter_masks(
             model.architecture,
             params,
             config.amount,
-            scope=config.scope,
+            scope=scope,
             criterion=config.criterion,
             min_filters=config.min_filters,
             exclude=tuple(config.exclude),

@@ -66,6 +66,11 @@ def write(report: Report, gallery: Gallery, workdir: pathlib.Path) -> None:
         beside.write_text(to_markdown(report))
 
 
+def scope(config: ml_collections.ConfigDict) -> str:
+    """The config's scope; where it leaves that open, what the criterion was published with."""
+    return config.scope or ("layer" if config.criterion == "l1" else "global")
+
+
 def to_json(report: Report) -> dict[str, Any]:
     """The report as plain dicts, strings and numbers."""
     fields = {field.name: getattr(report, field.name) for field in dataclasses.fields(report)}
@@ -81,11 +86,11 @@ def to_markdown(report: Report) -> str:
     """The report as a page."""
     config, protocol = report.config, report.stages[0].evaluation.protocol
     what = "filters" if config.method == "filter" else "kernel weights"
-    scope = "one threshold for all layers" if config.scope == "global" else "the same share of each layer"
+    threshold = "one threshold for all layers" if scope(config) == "global" else "the same share of each layer"
     lines = [
         f"# {config.amount:.0%} of the {what} pruned",
         "",
-        f"- Network: `{config.model}`; criterion `{config.criterion}`, {scope}.",
+        f"- Network: `{config.model}`; criterion `{config.criterion}`, {threshold}.",
         f"- Retrained on {report.train_set}; measured on {report.eval_set}.",
         f"- Protocol: {protocol}.",
         f"- Retraining took {report.retrain_seconds:.0f} s, the whole run {report.total_seconds:.0f} s.",
