@@ -46,6 +46,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.threads = 2  # that decode and augment
     config.log_every = 20  # steps
     config.save_every = 500  # steps
+    config.eval_every = 0  # steps; mAP for the log, 0: only at the end
 
     # Evaluation: the VOC protocol.
     config.size = 416

@@ -2,19 +2,19 @@
 
     python -m yolojax.prune --config configs/bccd_filter40.py --config.data=devkit:PATH/bccd
 
-For two CPU cores, after configs/bccd_train.py.
+For two CPU cores, after configs/bccd_train.py and configs/bccd_tune.py.
 """
 
 import ml_collections
 
-from configs import bccd_train, prune_base
+from configs import bccd_tune, prune_base
 
 
 def get_config() -> ml_collections.ConfigDict:
     """The BCCD network, pruned."""
-    config = bccd_train.get_config()
-    config.model = "runs/bccd_train/model.weights"
-    config.steps = 600
+    config = bccd_tune.get_config()
+    config.model = "runs/bccd_tune/model.weights"
+    config.steps = 300
     config.learning_rate = 5e-4
     config.update(prune_base.PRUNING)
     config.method = "filter"

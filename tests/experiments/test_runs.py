@@ -3,14 +3,14 @@ import json
 import numpy as np
 import pytest
 
+from configs import prune_base
 from yolojax import darknet, experiments, network, pruning, training
 
 
 def prune_config(config, trained, **fields):
     config = config.copy_and_resolve_references()
-    config.update(model=str(trained / "model.weights"), criterion="mean_square", scope="", min_filters=1)
-    config.update(exclude=(), method="filter", amount=0.4)
-    config.update(**fields)
+    config.update(prune_base.PRUNING)
+    config.update({"model": str(trained / "model.weights"), **fields})
     return config
 
 

@@ -45,6 +45,10 @@ class Dataset:
         """(H, W, 3) uint8 RGB."""
         return decode_record_image(self.source[index])
 
+    def image_id(self, index: int) -> str:
+        """The image's name, without its suffix."""
+        return _image_id(self.source[index])
+
     def truth(self) -> list[Annotation]:
         """What each image shows, boxes in 1-based pixels; without decoding the images."""
         return [to_annotation(self.source[i]) for i in range(len(self))]

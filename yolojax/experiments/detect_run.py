@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from yolojax import darknet, data, detection, training
-from yolojax.experiments.pictures import write_png
+from yolojax.experiments.pictures import write_image
 
 
 def detect_files(
@@ -31,7 +31,7 @@ def detect_files(
     for path, stem in zip(tqdm(images, desc="detect", unit="img"), stems, strict=True):
         image = data.read_image(path)
         found = detector(image)
-        write_png(out / f"{stem}.png", detection.draw(image, found.boxes - 1, found.labels, found.scores, names))
+        write_image(out / f"{stem}.png", detection.draw(image, found.boxes - 1, found.labels, found.scores, names))
         objects = [
             {"class": names[label], "score": round(float(score), 5), "box": [round(float(v), 2) for v in box]}
             for box, score, label in zip(*found, strict=True)

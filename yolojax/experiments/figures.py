@@ -1,12 +1,11 @@
 """The plots of a report."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from yolojax import darknet, pruning
+from yolojax import darknet, pruning, training
 
 
 def layers(rows: Sequence[pruning.LayerRow], path: pathlib.Path) -> None:
@@ -16,12 +15,12 @@ def layers(rows: Sequence[pruning.LayerRow], path: pathlib.Path) -> None:
     axes.bar([row.name for row in rows], [100 * row.sparsity for row in rows], color="tab:blue")
     axes.set(ylabel="parameters dropped (%)", ylim=(0, 100))
     axes.tick_params(axis="x", rotation=90)
-    _save(figure, path)
+    save(figure, path)
 
 
 def loss(metrics: pathlib.Path, path: pathlib.Path) -> None:
     """The training loss and its terms, from a metrics.jsonl."""
-    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    lines = [line for line in training.read_metrics(metrics) if "loss" in line]
     figure = Figure(figsize=(8, 3.5), layout="constrained")
     axes = figure.subplots()
     steps = [line["step"] for line in lines]
@@ -30,9 +29,10 @@ def loss(metrics: pathlib.Path, path: pathlib.Path) -> None:
         axes.plot(steps, [line[name] for line in lines], label=name, linewidth=2 if name == "loss" else 1)
     axes.set(xlabel="step", ylabel="loss (per image)", yscale="log")
     axes.legend()
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure: Figure, path: pathlib.Path) -> None:
+def save(figure: Figure, path: pathlib.Path) -> None:
+    """Writes the figure as PNG, whole or not at all."""
     with darknet.replacing(path) as beside:
         figure.savefig(beside, format="png", dpi=110)

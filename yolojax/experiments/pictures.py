@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,34 +11,55 @@ from yolojax import darknet, data, detection
 
 HEIGHT = 240
 CAPTION = 28
+Sample = dict[str, list[Any]]
+
+
+def sample_indices(images: int, count: int) -> list[int]:
+    """`count` images spread evenly over a data set of `images`."""
+    return [int(i) for i in np.linspace(0, images - 1, min(count, images))]
+
+
+def sample(detections: Sequence[detection.Detections], count: int, *, threshold: float = 0.25) -> list[Sample]:
+    """What was found in `sample_indices`, from score `threshold` on, as JSON values: boxes in 1-based pixels."""
+    found = []
+    for index in sample_indices(len(detections), count):
+        boxes, scores, labels = detections[index]
+        keep = scores >= threshold
+        found.append(
+            {
+                "boxes": np.round(boxes[keep], 2).astype(float).tolist(),
+                "scores": np.round(scores[keep], 5).astype(float).tolist(),
+                "labels": labels[keep].astype(int).tolist(),
+            }
+        )
+    return found
 
 
 class Gallery:
-    """A picture with one row per image and one column per network."""
+    """A picture with one row per image and one column per network; the first column is the truth."""
 
-    def __init__(self, dataset: data.Dataset, count: int, *, threshold: float = 0.25):
-        """`count` images spread evenly over the data set; boxes from score `threshold` on are drawn."""
+    def __init__(self, dataset: data.Dataset, count: int, *, height: int = HEIGHT):
+        """Rows are `sample_indices` of the data set, each `height` pixels high."""
+        self._height = height
+        indices = sample_indices(len(dataset), count)
         annotations = dataset.truth()
-        self._threshold = threshold
-        self._indices = np.linspace(0, len(annotations) - 1, min(count, len(annotations))).astype(int)
-        self._images = [dataset.image(int(i)) for i in self._indices]
+        self._images = [dataset.image(i) for i in indices]
         self._names = dataset.names
-        truth = [annotations[i].objects for i in self._indices]
+        truth = [annotations[i].objects for i in indices]
         self._columns = [
             ("truth", [self._draw(n, objects.boxes, objects.labels, None) for n, objects in enumerate(truth)])
         ]
 
-    def add(self, caption: str, detections: Sequence[detection.Detections]) -> None:
-        """A column with the detections (of every image of the data set)."""
+    def add(self, caption: str, samples: Sequence[Sample]) -> None:
+        """A column of what `sample` gave."""
         cells = []
-        for row, index in enumerate(self._indices):
-            keep = detections[index].scores >= self._threshold
-            boxes, scores, labels = (leaf[keep] for leaf in detections[index])
-            cells.append(self._draw(row, boxes, labels, scores))
+        for row, found in enumerate(samples):
+            boxes = np.array(found["boxes"], np.float64).reshape(-1, 4)
+            cells.append(self._draw(row, boxes, np.array(found["labels"], int), np.array(found["scores"])))
         self._columns.append((caption, cells))
 
     def save(self, path: pathlib.Path) -> None:
-        """Writes the picture as PNG."""
+        """Writes the picture, as PNG or JPEG by its suffix."""
         columns = []
         for caption, cells in self._columns:
             width = max(cell.shape[1] for cell in cells)
@@ -48,18 +70,18 @@ class Gallery:
             ]
             title = np.pad(title, ((0, 0), (0, 4), (0, 0)), constant_values=255)
             columns.append(np.concatenate([title, *padded]))
-        write_png(path, np.concatenate(columns, axis=1))
+        write_image(path, np.concatenate(columns, axis=1))
 
     def _draw(self, row: int, boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray | None) -> np.ndarray:
         image = np.asarray(self._images[row])
-        scale = HEIGHT / image.shape[0]
-        image = cv2.resize(image, (round(image.shape[1] * scale), HEIGHT), interpolation=cv2.INTER_AREA)
+        scale = self._height / image.shape[0]
+        image = cv2.resize(image, (round(image.shape[1] * scale), self._height), interpolation=cv2.INTER_AREA)
         return detection.draw(image, (boxes - 1) * scale, labels, scores, self._names)
 
 
-def write_png(path: pathlib.Path, image: np.ndarray) -> None:
-    """Writes an RGB uint8 image whole or not at all."""
-    ok, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+def write_image(path: pathlib.Path, image: np.ndarray) -> None:
+    """Writes an RGB uint8 image whole or not at all, as PNG or JPEG by its suffix."""
+    ok, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     assert ok
     with darknet.replacing(path) as beside:
         beside.write_bytes(encoded.tobytes())

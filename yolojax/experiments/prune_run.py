@@ -10,91 +10,91 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from yolojax import network, pruning, training
-from yolojax.experiments import pictures, report, setup
+from yolojax import data, network, pruning, training
+from yolojax.experiments import masking, pictures, report, setup
 from yolojax.experiments.train_run import save_darknet, train_model
 
 
-def run_pruning(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> report.Report:
-    """Prunes and retrains by `config`.
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """An unpruned network with its data, and what was measured of it."""
 
-    Leaves in `workdir`: report.json, report.md and its pictures; model.cfg, .weights and .names of the retrained
-    network (the smaller one where filters were pruned); masks.npz; the checkpoints of the retraining.
-    """
-    workdir, start = pathlib.Path(workdir), time.monotonic()
+    model: training.Model
+    train_set: data.Dataset
+    eval_set: data.Dataset
+    evaluator: training.Evaluator
+    original: report.Stage
+
+
+def open_subject(config: ml_collections.ConfigDict) -> Subject:
+    """Opens the network and the data that `config` names and measures the network."""
     model = setup.open_start(config)
     eval_set = setup.open_split(config, config.eval_split, model.names)
     train_set = setup.open_split(config, config.train_split, eval_set.names)
     training.require_names(model, eval_set.names, eval_set.description)
     model = dataclasses.replace(model, names=eval_set.names)
-    masks = make_masks(config, model)
-    setup.start_run(config, workdir)
-
-    stages: list[report.Stage] = []
+    masking.make_masks(config, model)  # A mistake in the config shows before the long work.
     evaluator = setup.make_evaluator(config, model.architecture, eval_set)
-    gallery = pictures.Gallery(eval_set, config.pictures)
+    return Subject(model, train_set, eval_set, evaluator, measure("original", config, model, evaluator))
 
-    def measure(name: str, model: training.Model, evaluator: training.Evaluator, **stage: Any) -> None:
-        found = evaluator.predict(model.variables, progress=f"evaluate {name}")
-        result = training.score(evaluator.annotations, found, model.names, evaluator.protocol)
-        logging.info("%s: mAP %.4f (11-point)", name, result.map_11point)
-        gallery.add(f"{name} {result.map_11point:.3f}", found)
-        stages.append(report.make_stage(name, model.architecture, model.variables, result, config.size, **stage))
 
-    measure("original", model, evaluator)
-    masked = masked_model(model, masks)
-    measure("pruned", masked, evaluator)
+def run_pruning(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> report.Report:
+    """Prunes and retrains by `config`.
+
+    Leaves in `workdir`: report.json, report.md and its pictures; samples.json, the detections in them; model.cfg,
+    .weights and .names of the retrained network (the smaller one where filters were pruned); masks.npz; the checkpoints
+    of the retraining.
+    """
+    with setup.claim(config, workdir) as folder:
+        return prune_and_retrain(config, open_subject(config), folder)
+
+
+def prune_and_retrain(config: ml_collections.ConfigDict, subject: Subject, workdir: pathlib.Path) -> report.Report:
+    """`run_pruning` of a network that is open and measured."""
+    start, model, evaluator = time.monotonic(), subject.model, subject.evaluator
+    masks = masking.make_masks(config, model)
+    masked = masking.masked_model(model, masks)
+    pruned = measure("pruned", config, masked, evaluator)
 
     if config.method == "filter":
         smaller, masks_left = removed_model(masked, masks), None
         setup.write_json(workdir / "removal.json", {"max_difference": head_difference(masked, smaller, config.size)})
-        evaluator = setup.make_evaluator(config, smaller.architecture, eval_set)
+        evaluator = setup.make_evaluator(config, smaller.architecture, subject.eval_set)
     else:
         smaller, masks_left = masked, masks
     seconds = time.monotonic()
-    retrained = train_model(config, smaller, train_set, workdir, masks_left)
+    retrained_model = train_model(config, smaller, subject.train_set, workdir, masks_left, evaluator)
     seconds = time.monotonic() - seconds
-    measure("retrained", retrained, evaluator)
+    retrained = measure("retrained", config, retrained_model, evaluator)
 
     if jax.process_index() == 0:
-        save_darknet(retrained, workdir / "model")
+        save_darknet(retrained_model, workdir / "model")
         save_masks(workdir / "masks.npz", masks)
     result = report.Report(
         config=config,
-        train_set=train_set.description,
-        eval_set=eval_set.description,
-        stages=stages,
+        train_set=subject.train_set.description,
+        eval_set=subject.eval_set.description,
+        stages=(subject.original, pruned, retrained),
         layers=pruning.layer_table(model.architecture, masked.variables, masks),
         masked_filter_parameters=pruning.masked_filter_parameters(model.variables["params"], masks),
         retrain_seconds=seconds,
         total_seconds=time.monotonic() - start,
     )
-    report.write(result, gallery, workdir)
+    report.write(result, subject.eval_set, workdir)
     return result
 
 
-def make_masks(config: ml_collections.ConfigDict, model: training.Model) -> Any:
-    """The masks that the config asks for."""
-    params, scope = model.variables["params"], report.scope(config)
-    if config.method == "weight":
-        return pruning.weight_masks(model.architecture, params, config.amount, scope=scope, criterion=config.criterion)
-    if config.method == "filter":
-        return pruning.filter_masks(
-            model.architecture,
-            params,
-            config.amount,
-            scope=scope,
-            criterion=config.criterion,
-            min_filters=config.min_filters,
-            exclude=tuple(config.exclude),
-        )
-    raise ValueError(f"method {config.method!r}, expected 'filter' or 'weight'")
-
-
-def masked_model(model: training.Model, masks: Any) -> training.Model:
-    """The model with dropped weights at zero."""
-    params = pruning.apply_masks(model.variables["params"], masks)
-    return dataclasses.replace(model, variables={**model.variables, "params": params})
+def measure(
+    name: str, config: ml_collections.ConfigDict, model: training.Model, evaluator: training.Evaluator
+) -> report.Stage:
+    """Evaluates one network of a run."""
+    start = time.monotonic()
+    found = evaluator.predict(model.variables, progress=f"evaluate {name}")
+    seconds = time.monotonic() - start
+    result = training.score(evaluator.annotations, found, model.names, evaluator.protocol, seconds=seconds)
+    logging.info("%s: mAP %.4f (11-point)", name, result.map_11point)
+    samples = pictures.sample(found, config.pictures)
+    return report.make_stage(name, model.architecture, model.variables, result, config.size, samples)
 
 
 def removed_model(model: training.Model, masks: Any) -> training.Model:

@@ -1,7 +1,6 @@
 """The report of a pruning run: report.json for machines, report.md with its pictures for people."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -9,14 +8,16 @@ from typing import Any
 import jax
 import ml_collections
 
-from yolojax import darknet, network, pruning, training
-from yolojax.experiments import figures, setup
-from yolojax.experiments.pictures import Gallery
+from yolojax import darknet, data, network, pruning, training
+from yolojax.experiments import figures, markdown, masking, pictures, setup
 
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One network of a run, with its numbers. `weights_bytes` is the size of its dense .weights file."""
+    """One network of a run, with its numbers.
+
+    `weights_bytes` is the size of its dense .weights file, `samples` what `pictures.sample` gave.
+    """
 
     name: str
     parameters: int
@@ -24,6 +25,7 @@ class Stage:
     macs: int
     weights_bytes: int
     evaluation: training.Evaluation
+    samples: Sequence[pictures.Sample]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +43,12 @@ class Report:
 
 
 def make_stage(
-    name: str, architecture: network.Architecture, variables: Any, evaluation: training.Evaluation, size: int
+    name: str,
+    architecture: network.Architecture,
+    variables: Any,
+    evaluation: training.Evaluation,
+    size: int,
+    samples: Sequence[pictures.Sample],
 ) -> Stage:
     """The numbers of one network; MACs are for a `size` x `size` image."""
     return Stage(
@@ -51,34 +58,39 @@ def make_stage(
         macs=pruning.macs(architecture, size, size),
         weights_bytes=pruning.dense_bytes(architecture),
         evaluation=evaluation,
+        samples=samples,
     )
 
 
-def write(report: Report, gallery: Gallery, workdir: pathlib.Path) -> None:
-    """Writes report.json, report.md, pictures.png, layers.png and loss.png, on process 0."""
+def write(report: Report, eval_set: data.Dataset, workdir: pathlib.Path) -> None:
+    """Writes report.md, pictures.png, layers.png, loss.png, samples.json, report.json, on process 0."""
     if jax.process_index() > 0:
         return
-    setup.write_json(workdir / "report.json", to_json(report))
+    gallery = pictures.Gallery(eval_set, report.config.pictures)
+    for stage in report.stages:
+        gallery.add(f"{stage.name} {stage.evaluation.map_11point:.3f}", stage.samples)
     gallery.save(workdir / "pictures.png")
     figures.layers(report.layers, workdir / "layers.png")
     figures.loss(workdir / "metrics.jsonl", workdir / "loss.png")
     with darknet.replacing(workdir / "report.md") as beside:
         beside.write_text(to_markdown(report))
-
-
-def scope(config: ml_collections.ConfigDict) -> str:
-    """The config's scope; where it leaves that open, what the criterion was published with."""
-    return config.scope or ("layer" if config.criterion == "l1" else "global")
+    setup.write_json(workdir / "samples.json", {stage.name: stage.samples for stage in report.stages})
+    setup.write_json(workdir / "report.json", to_json(report))  # the last one: a run with it is done
 
 
 def to_json(report: Report) -> dict[str, Any]:
     """The report as plain dicts, strings and numbers."""
     fields = {field.name: getattr(report, field.name) for field in dataclasses.fields(report)}
-    fields["config"] = json.loads(report.config.to_json_best_effort())
-    fields["stages"] = {
-        stage.name: {**dataclasses.asdict(stage), "evaluation": stage.evaluation.to_json()} for stage in report.stages
-    }
+    fields["config"] = setup.to_dict(report.config)
+    fields["stages"] = {stage.name: stage_to_json(stage) for stage in report.stages}
     fields["layers"] = [row._asdict() for row in report.layers]
+    return fields
+
+
+def stage_to_json(stage: Stage) -> dict[str, Any]:
+    """One network's numbers, without its samples."""
+    fields = dataclasses.asdict(stage) | {"evaluation": stage.evaluation.to_json()}
+    del fields["samples"]
     return fields
 
 
@@ -86,11 +98,10 @@ def to_markdown(report: Report) -> str:
     """The report as a page."""
     config, protocol = report.config, report.stages[0].evaluation.protocol
     what = "filters" if config.method == "filter" else "kernel weights"
-    threshold = "one threshold for all layers" if scope(config) == "global" else "the same share of each layer"
     lines = [
         f"# {config.amount:.0%} of the {what} pruned",
         "",
-        f"- Network: `{config.model}`; criterion `{config.criterion}`, {threshold}.",
+        f"- Network: `{config.model}`; criterion `{config.criterion}`, {_spread(config)}.",
         f"- Retrained on {report.train_set}; measured on {report.eval_set}.",
         f"- Protocol: {protocol}.",
         f"- Retraining took {report.retrain_seconds:.0f} s, the whole run {report.total_seconds:.0f} s.",
@@ -110,6 +121,12 @@ def to_markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
+def _spread(config: ml_collections.ConfigDict) -> str:
+    if config.amounts:
+        return f"amounts per layer by their sensitivity (`{config.amounts}`)"
+    return "one threshold for all layers" if masking.scope(config) == "global" else "the same share of each layer"
+
+
 def _stage_table(stages: Sequence[Stage]) -> list[str]:
     header = ["network", "parameters", "non-zero", "MACs", ".weights MB", "mAP (11-point)", "mAP (area)", "mAP at 0.25"]
     rows = [
@@ -125,7 +142,7 @@ def _stage_table(stages: Sequence[Stage]) -> list[str]:
         ]
         for stage in stages
     ]
-    return _table(header, rows)
+    return markdown.table(header, rows)
 
 
 def _class_table(stages: Sequence[Stage]) -> list[str]:
@@ -133,7 +150,7 @@ def _class_table(stages: Sequence[Stage]) -> list[str]:
     for name in stages[0].evaluation.ap_11point:
         values = [stage.evaluation.ap_11point[name] for stage in stages]
         rows.append([name, *("-" if value is None else f"{value:.4f}" for value in values)])
-    return _table(["class", *(stage.name for stage in stages)], rows)
+    return markdown.table(["class", *(stage.name for stage in stages)], rows)
 
 
 def _layer_table(layers: Sequence[pruning.LayerRow]) -> list[str]:
@@ -146,9 +163,4 @@ def _layer_table(layers: Sequence[pruning.LayerRow]) -> list[str]:
         ]
         for row in layers
     ]
-    return _table(["layer", "filters kept", "non-zero / parameters", "sparsity"], rows)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    ruler = "|" + "---|" + "---:|" * (len(header) - 1)
-    return [f"| {' | '.join(header)} |", ruler, *(f"| {' | '.join(row)} |" for row in rows)]
+    return markdown.table(["layer", "filters kept", "non-zero / parameters", "sparsity"], rows)

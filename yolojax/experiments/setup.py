@@ -1,7 +1,10 @@
 """From a config to the objects of a run."""
 
+import contextlib
+import fcntl
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -11,16 +14,51 @@ from absl import logging
 
 from yolojax import darknet, data, detection, training
 
+# What may change when a run goes on.
+FREE = frozenset(
+    ("steps", "epochs", "data_dir", "threads", "log_every", "save_every", "eval_every", "eval_batch_size", "pictures")
+)
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
-def start_run(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
-    """Makes the workdir, keeps the config in it, and says what the run computes on."""
-    if jax.process_index() == 0:
-        workdir.mkdir(parents=True, exist_ok=True)
-        (workdir / "config.json").write_text(config.to_json_best_effort(indent=1) + "\n")
+@contextlib.contextmanager
+def claim(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Iterator[pathlib.Path]:
+    """The workdir, made and kept from other runs while the block lasts; `config.json` in it tells the config.
+
+    Raises ValueError when another run is in it, or was, with other settings.
+    """
+    folder = pathlib.Path(workdir)
+    if jax.process_index() > 0:
+        yield folder
+        return
+    folder.mkdir(parents=True, exist_ok=True)
     devices = f"{jax.device_count()} {jax.default_backend()} device(s) in {jax.process_count()} process(es)"
-    logging.info("%s, results in %s", devices, workdir)
+    with (folder / ".lock").open("w") as lock:
+        # The kernel drops the lock when the process ends, in whatever way: nothing stale stays.
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"{folder} is in use by another run; wait for it or give another --workdir") from None
+        logging.info("%s, results in %s", devices, folder)
+        if (folder / "checkpoints").exists():
+            check_same_run(config, folder)
+        write_json(folder / "config.json", to_dict(config))
+        yield folder
+
+
+def check_same_run(config: ml_collections.ConfigDict, folder: pathlib.Path) -> None:
+    """Raises ValueError when the run in `folder` was started with settings that lead elsewhere."""
+    path, new = folder / "config.json", to_dict(config)
+    old = json.loads(path.read_text()) if path.exists() else new
+    other = sorted(name for name in (old.keys() | new.keys()) - FREE if old.get(name) != new.get(name))
+    if other:
+        changes = ", ".join(f"{name} {old.get(name)!r} is now {new.get(name)!r}" for name in other)
+        raise ValueError(f"{folder} holds a run with other settings: {changes}; give a new --workdir or remove it")
+
+
+def to_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """A config as JSON values."""
+    return json.loads(config.to_json_best_effort())
 
 
 def open_start(config: ml_collections.ConfigDict) -> training.Model:

@@ -1,6 +1,7 @@
 """Training a network on a data set: from nothing, from a backbone, or from another network."""
 
 import dataclasses
+import functools
 import pathlib
 from typing import Any
 
@@ -15,8 +16,12 @@ from yolojax.experiments import setup
 
 def run_training(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> training.Evaluation:
     """Trains by `config` and measures; leaves in `workdir` checkpoints, model.cfg/.weights/.names, evaluation.json."""
-    workdir = pathlib.Path(workdir)
-    setup.start_run(config, workdir)
+    with setup.claim(config, workdir) as folder:
+        return train_and_measure(config, folder)
+
+
+def train_and_measure(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> training.Evaluation:
+    """`run_training` in a folder that is claimed."""
     model = setup.open_start(config) if config.model else None
     train_set = setup.open_split(config, config.train_split, model.names if model else ())
     eval_set = setup.open_split(config, config.eval_split, train_set.names)
@@ -31,9 +36,11 @@ def run_training(config: ml_collections.ConfigDict, workdir: str | pathlib.Path)
             cutoff=config.cutoff,
         )
     training.require_names(model, train_set.names, train_set.description)
-    model = train_model(config, dataclasses.replace(model, names=train_set.names), train_set, workdir)
+    model = dataclasses.replace(model, names=train_set.names)
+    evaluator = setup.make_evaluator(config, model.architecture, eval_set)
+    model = train_model(config, model, train_set, workdir, evaluator=evaluator)
     save_darknet(model, workdir / "model")
-    result = setup.make_evaluator(config, model.architecture, eval_set).evaluate(model.variables)
+    result = evaluator.evaluate(model.variables)
     setup.write_json(workdir / "evaluation.json", result.to_json())
     logging.info("mAP %.4f (11-point), %.4f (area) on %s", result.map_11point, result.map_area, eval_set.description)
     return result
@@ -45,8 +52,12 @@ def train_model(
     dataset: data.Dataset,
     workdir: pathlib.Path,
     masks: Any = None,
+    evaluator: training.Evaluator | None = None,
 ) -> training.Model:
-    """The model after the config's training; `masks` keep dropped weights at zero. Resumes from `workdir`."""
+    """The model after the config's training; `masks` keep dropped weights at zero. Resumes from `workdir`.
+
+    `evaluator` measures every `config.eval_every` steps.
+    """
     for size in config.sizes:
         training.check_size(model.architecture, size)
     steps = config.steps or config.epochs * -(-len(dataset) // config.batch_size)
@@ -75,11 +86,18 @@ def train_model(
         architecture=model.architecture,
         names=model.names,
         workdir=workdir,
-        settings=training.LoopSettings(steps, config.log_every, config.save_every),
+        settings=training.LoopSettings(steps, config.log_every, config.save_every, config.eval_every),
         learning_rate=rate,
+        evaluate=functools.partial(_map, evaluator) if evaluator else None,
+        name_image=dataset.image_id,
     )
     variables = jax.tree.map(np.asarray, state.variables)
     return dataclasses.replace(model, variables=variables, seen=int(state.seen))
+
+
+def _map(evaluator: training.Evaluator, variables: Any) -> dict[str, float]:
+    result = evaluator.evaluate(variables, progress="evaluate")
+    return {"map_11point": result.map_11point, "map_area": result.map_area}
 
 
 def save_darknet(model: training.Model, stem: pathlib.Path) -> None:

@@ -23,11 +23,14 @@ from yolojax.pruning.masks import apply_masks, filter_masks, keep_all, weight_ma
 from yolojax.pruning.optimizer import zero_dropped
 from yolojax.pruning.removal import remove_filters
 from yolojax.pruning.schedules import one_shot, polynomial
+from yolojax.pruning.sensitivity import Curve, amounts_from_curves
 
 __all__ = [
     "FILTER_CRITERIA",
     "WEIGHT_CRITERIA",
+    "Curve",
     "LayerRow",
+    "amounts_from_curves",
     "apply_masks",
     "channel_origins",
     "count_nonzeros",

@@ -4,6 +4,7 @@ from yolojax.training.checkpoints import Checkpoints, Model, load_model, save_mo
 from yolojax.training.detector import Detector
 from yolojax.training.evaluation import Evaluation, Evaluator, Protocol, check_size, score
 from yolojax.training.loop import LoopSettings, fit
+from yolojax.training.metrics import read_metrics
 from yolojax.training.models import new_model, open_model, require_names
 from yolojax.training.optimizer import learning_rate_schedule, make_optimizer
 from yolojax.training.parallel import (
@@ -37,6 +38,7 @@ __all__ = [
     "new_model",
     "open_model",
     "predict_step",
+    "read_metrics",
     "replicate",
     "require_names",
     "save_model",

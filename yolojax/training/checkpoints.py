@@ -50,6 +50,10 @@ class Checkpoints:
         """The newest whole checkpoint's step."""
         return self._manager.latest_step()
 
+    def wait(self) -> None:
+        """Returns when the save in progress is on the disk."""
+        self._manager.wait_until_finished()
+
     def save(self, state: TrainState, architecture: network.Architecture, names: tuple[str, ...], **extra: Any) -> None:
         """Saves an unreplicated state under its step; returns while the files are still being written.
 

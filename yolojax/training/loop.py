@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ from tqdm import tqdm
 from yolojax.network import Architecture
 from yolojax.training import parallel
 from yolojax.training.checkpoints import Checkpoints
+from yolojax.training.interrupt import StopRequest
 from yolojax.training.metrics import MetricsWriter
 from yolojax.training.state import TrainState
 
@@ -22,11 +23,12 @@ StepFn = Callable[[TrainState, parallel.HostBatch], tuple[TrainState, Any]]
 
 @dataclasses.dataclass(frozen=True)
 class LoopSettings:
-    """How long to train, and how often to log and save, all in steps."""
+    """How long to train, and how often to log, save and evaluate (0: never), all in steps."""
 
     steps: int
     log_every: int = 20
     save_every: int = 500
+    eval_every: int = 0
     progress: str = "train"
 
 
@@ -40,6 +42,8 @@ def fit(
     workdir: pathlib.Path,
     settings: LoopSettings,
     learning_rate: Callable[[int], Any],
+    evaluate: Callable[[Any], Mapping[str, float]] | None = None,
+    name_image: Callable[[int], str] = str,
 ) -> TrainState:
     """Trains until step `settings.steps`, from the newest checkpoint under `workdir` if there is one.
 
@@ -52,11 +56,14 @@ def fit(
       workdir: gets `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
       settings: see there.
       learning_rate: step -> rate, for the log.
+      evaluate: unreplicated variables -> values for the log, every `settings.eval_every` steps.
+      name_image: what a batch's `index` stands for, for the error about a loss that is not finite.
 
     Returns:
-      The last state, unreplicated. Raises ValueError when the loss is not finite.
+      The last state, unreplicated. Raises ValueError when the loss is not finite; SystemExit(143) after SIGTERM, when
+      the state is saved.
     """
-    with Checkpoints(workdir / "checkpoints") as checkpoints:
+    with Checkpoints(workdir / "checkpoints") as checkpoints, StopRequest() as stop:
         if checkpoints.latest_step is not None:
             state, extra = checkpoints.restore(state, architecture)
             batches.set_state(extra["data"])  # type: ignore[attr-defined]
@@ -65,21 +72,29 @@ def fit(
         if start >= settings.steps:
             return jax.device_get(state)
         replicated = parallel.replicate(state)
+        log = _Log(workdir, settings, learning_rate, start, name_image)
 
         def save() -> None:
+            log.check_finite()
             position = batches.get_state()  # type: ignore[attr-defined]
             checkpoints.save(parallel.unreplicate(replicated), architecture, names, data=position)
 
-        log = _Log(workdir, settings, learning_rate, start)
         try:
             for step in range(start + 1, settings.steps + 1):
                 batch = next(batches)
                 log.fetched()
-                images = batch["image"].shape[0] * jax.process_count()
                 replicated, metrics = step_fn(replicated, {k: batch[k] for k in ("image", "truth")})
-                log.stepped(step, images, metrics)
+                log.stepped(step, batch, metrics)
                 if step % settings.save_every == 0 or step == settings.steps:
                     save()
+                if evaluate and settings.eval_every and step % settings.eval_every == 0:
+                    log.evaluated(step, evaluate(parallel.unreplicate(replicated).variables))
+                if stop.requested(step):
+                    if step % settings.save_every and step < settings.steps:
+                        save()
+                    checkpoints.wait()
+                    logging.warning("stopped at step %d, which is saved; the same command goes on from it", step)
+                    raise SystemExit(143)
         finally:
             log.close()
     return parallel.unreplicate(replicated)
@@ -88,9 +103,16 @@ def fit(
 class _Log:
     """Averages metrics between log lines, so that the host waits for the device only there."""
 
-    def __init__(self, workdir: pathlib.Path, settings: LoopSettings, learning_rate: Callable[[int], Any], start: int):
-        self._settings, self._learning_rate = settings, learning_rate
-        self._writer = MetricsWriter(workdir)
+    def __init__(
+        self,
+        workdir: pathlib.Path,
+        settings: LoopSettings,
+        learning_rate: Callable[[int], Any],
+        start: int,
+        name_image: Callable[[int], str],
+    ):
+        self._settings, self._learning_rate, self._name_image = settings, learning_rate, name_image
+        self._writer = MetricsWriter(workdir, start=start)
         self._bar = tqdm(
             total=settings.steps,
             initial=start,
@@ -102,8 +124,7 @@ class _Log:
         self._reset()
 
     def _reset(self) -> None:
-        self._pending: list[Any] = []
-        self._images = 0
+        self._pending: list[tuple[int, np.ndarray, Any]] = []
         self._data_seconds = 0.0
         self._since = self._mark = time.monotonic()
 
@@ -111,31 +132,44 @@ class _Log:
         """The next batch came; what passed since the last step was waiting for it."""
         self._data_seconds += time.monotonic() - self._mark
 
-    def stepped(self, step: int, images: int, metrics: Any) -> None:
+    def stepped(self, step: int, batch: parallel.HostBatch, metrics: Any) -> None:
         """One step was started."""
-        self._pending.append(metrics)
-        self._images += images
+        self._pending.append((step, batch["index"], metrics))
         self._bar.update(1)
         if step % self._settings.log_every == 0 or step == self._settings.steps:
             self._write(step)
         self._mark = time.monotonic()
 
+    def evaluated(self, step: int, values: Mapping[str, float]) -> None:
+        """Values of an evaluation, in a line of their own; its time counts for no step."""
+        self._writer.write(step, values)
+        self._since += time.monotonic() - self._mark
+        self._mark = time.monotonic()
+
+    def check_finite(self) -> None:
+        """Raises ValueError that names the first step since the last log line whose loss is not finite."""
+        for step, index, metrics in self._pending:
+            if not np.isfinite(jax.device_get(metrics["loss"])).all():
+                images = ", ".join(self._name_image(int(i)) for i in index)
+                raise ValueError(
+                    f"the loss is not finite at step {step} (images {images}); lower the learning rate, lengthen the "
+                    f"warm-up or look at these images; --debug-nans finds the operation. The last checkpoint is kept"
+                )
+
     def _write(self, step: int) -> None:
-        means = jax.tree.map(lambda *leaves: float(np.mean(np.asarray(leaves))), *jax.device_get(self._pending))
+        self.check_finite()
         seconds = time.monotonic() - self._since
+        images = sum(len(index) for _, index, _ in self._pending) * jax.process_count()
+        found = [jax.device_get(metrics) for _, _, metrics in self._pending]
+        means = {name: float(np.mean([values[name] for values in found])) for name in found[0]}
         values = {
             **means,
             "learning_rate": float(self._learning_rate(step - 1)),
-            "images_per_second": self._images / seconds,
+            "images_per_second": images / seconds,
             "data_wait_share": self._data_seconds / seconds,
         }
         self._writer.write(step, values)
         self._bar.set_postfix(loss=f"{means['loss']:.3f}")
-        if not np.isfinite(means["loss"]):
-            raise ValueError(
-                f"the loss is not finite at step {step} (or within {len(self._pending)} steps before); "
-                f"lower the learning rate or lengthen the warm-up; the last checkpoint is kept"
-            )
         self._reset()
 
     def close(self) -> None:

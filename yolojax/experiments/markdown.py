@@ -1,0 +1,34 @@
+"""Pages for people: Markdown, and the same as one HTML file with its pictures inside."""
+
+import base64
+import pathlib
+import re
+from collections.abc import Sequence
+
+from markdown_it import MarkdownIt
+
+STYLE = """body { font: 16px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+th, td { border: 1px solid #ccc; padding: .2em .6em; } th { background: #f4f4f4; } img { max-width: 100%; }"""
+KINDS = {".png": "image/png", ".jpg": "image/jpeg"}
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table; the first column is text, the others are numbers."""
+    ruler = "|" + "---|" + "---:|" * (len(header) - 1)
+    return [f"| {' | '.join(header)} |", ruler, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def to_html(text: str, folder: pathlib.Path) -> str:
+    """A page that needs no other file: the pictures, whose paths are relative to `folder`, are in it."""
+    title = text.splitlines()[0].lstrip("# ")
+    body = MarkdownIt("commonmark").enable("table").render(text)
+
+    def inline(match: re.Match[str]) -> str:
+        path = folder / match[1]
+        content = base64.b64encode(path.read_bytes()).decode()
+        return f'src="data:{KINDS[path.suffix]};base64,{content}"'
+
+    body = re.sub(r'src="([^":]+)"', inline, body)
+    head = f'<meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'

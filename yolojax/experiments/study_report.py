@@ -1,0 +1,182 @@
+"""The study's report: study.json, study.md and study.html."""
+
+import importlib.resources
+import json
+import pathlib
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import ml_collections
+
+from yolojax import darknet, data
+from yolojax.experiments import markdown, pictures, setup, study_figures
+from yolojax.experiments.study_rows import Group, Row, group_rows
+
+TITLES = {"filter": "Filters", "weight": "Weights"}
+
+
+def write(
+    config: ml_collections.ConfigDict,
+    original: Mapping[str, Any],
+    rows: Sequence[Row],
+    eval_set: data.Dataset,
+    folder: pathlib.Path,
+) -> None:
+    """Writes the report about the `rows` that are done, on process 0.
+
+    Args:
+      config: the study's.
+      original: the unpruned network's stage, as in a row's report.json, with its `samples`.
+      rows: each has its result in a folder of its name.
+      eval_set: for the pictures.
+      folder: the study's workdir. Where it holds a conclusion.md, that goes under the tables.
+    """
+    if jax.process_index() > 0:
+        return
+    groups = group_rows(rows, folder)
+    sensitivities = {
+        row.method: json.loads((folder / row.name / row.result).read_text()) for row in rows if row.amount is None
+    }
+    figures = study_figures.write(groups, original, sensitivities, folder)
+    figures |= _write_pictures(config, groups, original, eval_set, folder)
+    text = to_markdown(config, original, groups, sensitivities, figures, _conclusion(folder))
+    content = {"config": setup.to_dict(config), "original": original, "published": published()}
+    content["rows"] = {group.name: [_without_layers(report) for report in group.reports] for group in groups}
+    setup.write_json(folder / "study.json", content)
+    for name, page in (("study.md", text), ("study.html", markdown.to_html(text, folder))):
+        with darknet.replacing(folder / name) as beside:
+            beside.write_text(page)
+
+
+def published() -> dict[str, Any]:
+    """The numbers that the original study published."""
+    return json.loads((importlib.resources.files("yolojax.experiments") / "published.json").read_text())
+
+
+def to_markdown(
+    config: ml_collections.ConfigDict,
+    original: Mapping[str, Any],
+    groups: Sequence[Group],
+    sensitivities: Mapping[str, Any],
+    figures: Mapping[str, str],
+    conclusion: str,
+) -> str:
+    """The report as a page; `figures` are {title: file}."""
+    seeds = f"{len(config.seeds)} seeds, mean ± standard deviation" if len(config.seeds) > 1 else "one seed"
+    steps = f"{config.steps} steps" if config.steps else f"{config.epochs} epochs"
+    lines = [
+        "# Pruning a detector: weights against filters",
+        "",
+        f"- Data: {groups[0].reports[0]['eval_set'] if groups else config.data}; network: `{config.model}`.",
+        f"- Retraining: {steps}, batch {config.batch_size}, {config.optimizer}, learning rate {config.learning_rate} "
+        f"({config.schedule}); {seeds}.",
+        f"- mAP: 11-point, {original['evaluation']['protocol_text']}; the columns at .25 count only detections of "
+        "confidence ≥ 0.25.",
+        f"- Published: {published()['source']}. Another network on other data, unless this is VOC2007.",
+        "- Row 0 is the unpruned network; retrained alike it shows what retraining alone brings.",
+        "",
+    ]
+    for method, title in TITLES.items():
+        lines += [f"## {title}", "", *result_table(method, original, groups), ""]
+    lines += [conclusion, ""] if conclusion else []
+    for title, file in figures.items():
+        lines += [f"## {title}", "", f"![{title}]({file})", ""]
+    for method, result in sensitivities.items():
+        lines += [f"## Sensitivity to dropping {method}s of one layer alone", "", *sensitivity_table(result), ""]
+    return "\n".join(lines)
+
+
+def result_table(method: str, original: Mapping[str, Any], groups: Sequence[Group]) -> list[str]:
+    """The original's columns, and more; the published numbers beside each row."""
+    counted = ["parameters", "the original's count"] if method == "filter" else ["parameters not 0"]
+    header = [f"{method}s pruned %", *counted, "dense MB", "MACs", "mAP pruned", "retrained", "of unpruned"]
+    header += ["pruned at .25", "retrained at .25"]
+    header += [f"published {name}" for name in ("params", "MB", "pruned", "retrained")]
+    control = next((group for group in groups if group.name == "control"), None)
+    rows = [_result_row(method, 0.0, original, control)]
+    for group in groups:
+        if group.method == method and group.name != "control":
+            rows.append(_result_row(method, group.amount, original, group))
+    return markdown.table(header, rows)
+
+
+def _result_row(method: str, amount: float, original: Mapping[str, Any], group: Group | None) -> list[str]:
+    known = {round(row["amount"], 6): row for row in published()[method]}.get(round(amount, 6))
+    pruned = group.stages("pruned")[0] if group else original
+    after = group.stages("retrained")[0] if group else original
+
+    def retrained(value: Callable[[Mapping[str, Any]], float]) -> str:
+        return spread([value(stage) for stage in group.stages("retrained")]) if group else "-"
+
+    unpruned = original["evaluation"]["map_11point"]
+    if method == "filter":
+        masked = group.reports[0]["masked_filter_parameters"] if group else original["parameters"]
+        counted = [f"{after['parameters']:,}", f"{masked:,}"]
+    else:
+        counted = [f"{pruned['nonzero']:,}"]
+    return [
+        f"{100 * amount:g}",
+        *counted,
+        f"{after['weights_bytes'] / 1e6:.1f}",
+        f"{after['macs'] / 1e9:.2f} G",
+        f"{pruned['evaluation']['map_11point']:.4f}",
+        retrained(lambda stage: stage["evaluation"]["map_11point"]),
+        retrained(lambda stage: stage["evaluation"]["map_11point"] / unpruned if unpruned else 0.0),
+        f"{pruned['evaluation']['map_11point_at_025']:.4f}",
+        retrained(lambda stage: stage["evaluation"]["map_11point_at_025"]),
+        *(
+            [f"{known['parameters']:,}", f"{known['megabytes']}", f"{known['pruned']:.4f}", f"{known['retrained']:.4f}"]
+            if known
+            else ["-"] * 4
+        ),
+    ]
+
+
+def spread(values: Sequence[float]) -> str:
+    """The mean, with the standard deviation where there are several."""
+    mean = f"{statistics.fmean(values):.4f}"
+    return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
+
+
+def sensitivity_table(result: Mapping[str, Any]) -> list[str]:
+    """mAP per layer and amount."""
+    header = ["layer", result["method"] + "s", *(f"{amount:.0%}" for amount in result["amounts"])]
+    rows = [
+        [name, f"{layer['size']:,}", *(f"{score:.4f}" for score in layer["map_11point"])]
+        for name, layer in result["layers"].items()
+    ]
+    what = f"mAP (11-point) on {result['data']}; without pruning it is {result['original']:.4f}."
+    return [what, "", *markdown.table(header, rows)]
+
+
+def _write_pictures(
+    config: ml_collections.ConfigDict,
+    groups: Sequence[Group],
+    original: Mapping[str, Any],
+    eval_set: data.Dataset,
+    folder: pathlib.Path,
+) -> dict[str, str]:
+    """The same pictures with what each pruned network finds, before and after retraining."""
+    written = {}
+    for method, title in TITLES.items():
+        for stage in ("pruned", "retrained"):
+            gallery = pictures.Gallery(eval_set, config.pictures, height=140)
+            gallery.add("0%", original["samples"])
+            for group in groups:
+                if group.method == method and group.name != "control":
+                    gallery.add(f"{100 * group.amount:g}% {stage}", group.samples[stage])
+            name = f"pictures_{method}_{stage}.jpg"
+            gallery.save(folder / name)
+            written[f"{title} {stage}: what the networks find (confidence ≥ 0.25)"] = name
+    return written
+
+
+def _conclusion(folder: pathlib.Path) -> str:
+    path = folder / "conclusion.md"
+    return path.read_text().strip() if path.exists() else ""
+
+
+def _without_layers(report: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in report.items() if name not in ("layers", "config")}
