@@ -1,7 +1,9 @@
 import dataclasses
+import shutil
 
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from tests import helpers
@@ -67,3 +69,64 @@ def test_what_is_no_checkpoint(tmp_path):
     training.save_model(tmp_path / "model", model)
     with pytest.raises(ValueError, match="already holds a checkpoint"):
         training.save_model(tmp_path / "model", model)
+
+
+def largest_file(folder):
+    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+
+
+# After a failed read TensorStore calls back into Orbax's event loop, which is closed by then.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("damage", ["cut", "gone", "garbage"])
+@pytest.mark.parametrize("part", ["meta", "state"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_serves(part, damage, tmp_path):
+    architecture = helpers.small_architecture()
+    state = trained_state(architecture)
+    with training.Checkpoints(tmp_path / "run") as checkpoints:
+        checkpoints.save(state, architecture, ())
+        checkpoints.save(dataclasses.replace(state, step=np.int32(7)), architecture, ())
+    file = largest_file(tmp_path / "run" / "7" / part)
+    content = file.read_bytes()
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(content[: len(content) // 2] if damage == "cut" else b"\xff" * len(content))
+    message = r"run/7 is damaged \(.*\); remove that folder to use the checkpoint before it"
+    with training.Checkpoints(tmp_path / "run") as checkpoints, pytest.raises(ValueError, match=message):
+        checkpoints.restore(state, architecture)
+    with pytest.raises(ValueError, match=message):
+        training.load_model(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "7")
+    with training.Checkpoints(tmp_path / "run") as checkpoints:
+        assert checkpoints.restore(state, architecture)[0].step == 3
+
+
+def test_a_half_written_checkpoint_is_passed_over(tmp_path):
+    architecture = helpers.small_architecture()
+    state = trained_state(architecture)
+    with training.Checkpoints(tmp_path / "run") as checkpoints:
+        checkpoints.save(state, architecture, ())
+    shutil.copytree(tmp_path / "run" / "3", tmp_path / "run" / "9.orbax-checkpoint-tmp")
+    with training.Checkpoints(tmp_path / "run") as checkpoints:
+        assert checkpoints.latest_step == 3
+    assert training.load_model(tmp_path / "run").architecture == architecture
+
+
+def test_a_changed_value_is_noticed(tmp_path, monkeypatch):
+    architecture = helpers.small_architecture()
+    state = trained_state(architecture)
+    with training.Checkpoints(tmp_path / "run") as checkpoints:
+        checkpoints.save(state, architecture, ())
+    real = ocp.CheckpointManager.restore
+
+    def flip(self, step, args=None):
+        tree = real(self, step, args=args)
+        if tree.get("state"):
+            bias = np.array(tree["state"]["params"]["conv_00"]["bias"])
+            bias.view(np.int32)[0] ^= 1
+            tree["state"]["params"]["conv_00"]["bias"] = bias
+        return tree
+
+    monkeypatch.setattr(ocp.CheckpointManager, "restore", flip)
+    with pytest.raises(ValueError, match=r"run/3 is damaged \(checksum of .*conv_00.*bias.* is wrong\)"):
+        training.load_model(tmp_path / "run")

@@ -4,9 +4,12 @@ A checkpoint folder holds one folder per step, each with `state` (arrays) and `m
 names, what the caller adds).
 """
 
+import contextlib
 import dataclasses
 import json
 import pathlib
+import zlib
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -43,7 +46,11 @@ class Checkpoints:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._manager.close()
+        if kind is None:
+            with _writing(self._manager.directory):
+                self._manager.close()
+        else:
+            self._manager.close()
 
     @property
     def latest_step(self) -> int | None:
@@ -52,7 +59,8 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Returns when the save in progress is on the disk."""
-        self._manager.wait_until_finished()
+        with _writing(self._manager.directory):
+            self._manager.wait_until_finished()
 
     def save(self, state: TrainState, architecture: network.Architecture, names: tuple[str, ...], **extra: Any) -> None:
         """Saves an unreplicated state under its step; returns while the files are still being written.
@@ -62,16 +70,23 @@ class Checkpoints:
           architecture: printed as .cfg text into `meta`.
           names: class names.
           **extra: JSON values that `restore` returns.
+
+        Raises OSError when this save or the one before it fails; older checkpoints stay.
         """
-        meta = _meta(architecture, names, int(state.seen)) | {"extra": extra}
-        args = ocp.args.Composite(state=ocp.args.StandardSave(_to_tree(state)), meta=ocp.args.JsonSave(meta))
-        self._manager.save(int(state.step), args=args, force=True)
+        tree = _to_tree(state)
+        meta = _meta(architecture, names, int(state.seen)) | {"extra": extra, "crc32": _checksums(tree)}
+        args = ocp.args.Composite(state=ocp.args.StandardSave(tree), meta=ocp.args.JsonSave(meta))
+        with _writing(self._manager.directory):
+            self._manager.save(int(state.step), args=args, force=True)
 
     def restore(self, state: TrainState, architecture: network.Architecture) -> tuple[TrainState, dict[str, Any]]:
-        """The latest state, with the structure of `state`, and the extras. ValueError for another architecture."""
+        """The latest state, with the structure of `state`, and the extras.
+
+        Raises ValueError for another architecture and for a checkpoint that is damaged.
+        """
         step = self._manager.latest_step()
         assert step is not None, "no checkpoint to restore"
-        meta = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+        meta = _read_meta(self._manager, step)
         saved = darknet.parse_cfg(meta["cfg"], source=f"{self._manager.directory}/{step}")
         if saved != architecture:
             raise ValueError(
@@ -79,7 +94,9 @@ class Checkpoints:
             )
         abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), _to_tree(state))
         args = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
-        tree = self._manager.restore(step, args=args)["state"]
+        with _reading(self._manager.directory, step):
+            tree = self._manager.restore(step, args=args)["state"]
+            _check(tree, meta)
         return TrainState(**tree), meta["extra"]
 
 
@@ -88,12 +105,14 @@ def save_model(path: str | pathlib.Path, model: Model) -> None:
     path = pathlib.Path(path).resolve()
     tree = {"params": model.variables["params"], "batch_stats": model.variables["batch_stats"]}
     tree = jax.tree.map(np.asarray, tree)
-    meta = _meta(model.architecture, model.names, model.seen) | {"extra": {}}
+    meta = _meta(model.architecture, model.names, model.seen) | {"extra": {}, "crc32": _checksums(tree)}
     with ocp.CheckpointManager(path, options=ocp.CheckpointManagerOptions(create=True)) as manager:
         if manager.latest_step() is not None:
             raise ValueError(f"{path} already holds a checkpoint; give another folder or remove it")
         args = ocp.args.Composite(state=ocp.args.StandardSave(tree), meta=ocp.args.JsonSave(meta))
-        manager.save(0, args=args)
+        with _writing(path):
+            manager.save(0, args=args)
+            manager.wait_until_finished()
 
 
 def load_model(path: str | pathlib.Path) -> Model:
@@ -111,15 +130,65 @@ def load_model(path: str | pathlib.Path) -> Model:
         step = manager.latest_step()
         if step is None:
             raise ValueError(f"{path}: holds no checkpoint; expected a folder with one folder per step")
-        meta = manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
-        if meta.get("format") != FORMAT:
-            raise ValueError(f"{path}: checkpoint format {meta.get('format')!r}, expected {FORMAT}")
+        meta = _read_meta(manager, step)
         architecture = darknet.parse_cfg(meta["cfg"], source=f"{folder}/{step}")
-        # The optimizer's part is read too and dropped: its shape is not known here.
-        tree = manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore()))["state"]
+        with _reading(folder, step):
+            # The optimizer's part is read too and dropped: its shape is not known here.
+            tree = manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore()))["state"]
+            _check({name: tree[name] for name in ("params", "batch_stats")}, meta)
     variables = jax.tree.map(np.asarray, {"params": tree["params"], "batch_stats": tree["batch_stats"]})
     network.check_variables(architecture, variables)
     return Model(architecture, variables, tuple(meta["names"]), int(meta["seen"]))
+
+
+def _read_meta(manager: ocp.CheckpointManager, step: int) -> dict[str, Any]:
+    with _reading(manager.directory, step):
+        meta = manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
+    if meta.get("format") != FORMAT:
+        raise ValueError(f"{manager.directory}: checkpoint format {meta.get('format')!r}, expected {FORMAT}")
+    return meta
+
+
+@contextlib.contextmanager
+def _reading(folder: Any, step: int) -> Iterator[None]:
+    """What Orbax raises about a damaged checkpoint, as one line that says what to do."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"{folder}/{step} is damaged ({_brief(error)}); remove that folder to use the checkpoint before it"
+        ) from error
+
+
+@contextlib.contextmanager
+def _writing(folder: Any) -> Iterator[None]:
+    """What Orbax raises when it cannot write, as one line."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"{folder}: a checkpoint could not be written ({_brief(error)}); older ones are kept. "
+            "Free or change the disk; the same command goes on"
+        ) from error
+
+
+def _brief(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 160 else f"{text[:60]}...{text[-90:]}"
+
+
+def _checksums(tree: Any) -> dict[str, int]:
+    """{leaf: CRC-32 of its bytes} of the network; Orbax does not notice every changed byte."""
+    tree = {name: tree[name] for name in ("params", "batch_stats")}
+    return {
+        jax.tree_util.keystr(path): zlib.crc32(np.ascontiguousarray(leaf))
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }
+
+
+def _check(tree: Any, meta: dict[str, Any]) -> None:
+    if wrong := sorted(meta["crc32"].items() ^ _checksums(tree).items()):
+        raise ValueError(f"checksum of {wrong[0][0]} is wrong")
 
 
 def _meta(architecture: network.Architecture, names: tuple[str, ...], seen: int) -> dict[str, Any]:
