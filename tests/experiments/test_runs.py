@@ -86,6 +86,15 @@ def test_weights_stay_dropped_through_retraining(config, trained, tmp_path):
     assert np.all(kernel[mask == 0] == 0)
 
 
+def test_filters_on_a_grid_and_what_that_costs(config, trained, tmp_path):
+    report = experiments.run_pruning(prune_config(config, trained, round_to=8, steps=1), tmp_path)
+    architecture = darknet.read_cfg(tmp_path / "model.cfg")
+    assert all(conv.layer.filters % 8 == 0 or conv.layer.filters == 4 for conv in architecture.convolutions[:-1])
+    assert report.off_grid["parameters"] < report.stages[2].parameters
+    assert report.off_grid["macs"] < report.stages[2].macs
+    assert f"{report.off_grid['parameters']:,} parameters in place of" in (tmp_path / "report.md").read_text()
+
+
 def test_retraining_a_pruned_checkpoint(config, filter_run, tmp_path):
     workdir, _ = filter_run
     config = config.copy_and_resolve_references()

@@ -88,6 +88,22 @@ def test_global_filter_selection_is_that_of_a_plain_loop(min_filters, exclude):
         assert kept_filters(masks) == plain_filter_selection(architecture, scores, amount, min_filters, exclude)
 
 
+@pytest.mark.parametrize("multiple", [3, 8])
+def test_filters_on_a_grid(multiple):
+    free = kept_filters(pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5))
+    grid = kept_filters(pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, round_to=multiple))
+    scores = pruning.filter_mean_square(ARCHITECTURE, PARAMS)
+    for name, kept in free.items():
+        total, step = scores[name].size, 12 if (multiple, name) == (3, "conv_08") else multiple
+        count = min(-(-len(kept) // step) * step, total)
+        assert len(grid[name]) == count
+        assert set(kept) <= set(grid[name])
+        if pruning.group_sizes(ARCHITECTURE)[name] == 1:
+            assert set(grid[name]) == set(np.argsort(np.asarray(scores[name]), kind="stable")[total - count :].tolist())
+    with pytest.raises(ValueError, match="round_to must be at least 1, got 0"):
+        pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, round_to=0)
+
+
 @pytest.mark.parametrize("min_filters", [1, 3])
 def test_equal_filters_go_in_the_order_of_the_index(min_filters):
     params = jax.tree.map(np.ones_like, PARAMS)

@@ -30,6 +30,7 @@ def make_masks(
             scope=scope(config),
             criterion=config.criterion,
             min_filters=config.min_filters,
+            round_to=config.round_to,
             exclude=tuple(config.exclude),
         )
     raise ValueError(f"method {config.method!r}, expected 'filter' or 'weight'")

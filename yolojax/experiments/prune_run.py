@@ -77,6 +77,7 @@ def prune_and_retrain(config: ml_collections.ConfigDict, subject: Subject, workd
         stages=(subject.original, pruned, retrained),
         layers=pruning.layer_table(model.architecture, masked.variables, masks),
         masked_filter_parameters=pruning.masked_filter_parameters(model.variables["params"], masks),
+        off_grid=off_grid(config, model),
         retrain_seconds=seconds,
         total_seconds=time.monotonic() - start,
     )
@@ -95,6 +96,19 @@ def measure(
     logging.info("%s: mAP %.4f (11-point)", name, result.map_11point)
     samples = pictures.sample(found, config.pictures)
     return report.make_stage(name, model.architecture, model.variables, result, config.size, samples)
+
+
+def off_grid(config: ml_collections.ConfigDict, model: training.Model) -> dict[str, int] | None:
+    """Parameters and MACs that would be left without the config's `round_to`; None where it asks for nothing."""
+    if config.method != "filter" or config.round_to == 1:
+        return None
+    config = config.copy_and_resolve_references()
+    config.round_to = 1
+    smaller = removed_model(model, masking.make_masks(config, model))
+    return {
+        "parameters": pruning.count_parameters(smaller.variables["params"]),
+        "macs": pruning.macs(smaller.architecture, config.size, config.size),
+    }
 
 
 def removed_model(model: training.Model, masks: Any) -> training.Model:

@@ -30,7 +30,10 @@ class Stage:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Everything that a pruning run measured."""
+    """Everything that a pruning run measured.
+
+    `off_grid` has the parameters and MACs that it would have without `round_to`, None where that is 1.
+    """
 
     config: ml_collections.ConfigDict
     train_set: str
@@ -38,6 +41,7 @@ class Report:
     stages: Sequence[Stage]
     layers: Sequence[pruning.LayerRow]
     masked_filter_parameters: int
+    off_grid: dict[str, int] | None
     retrain_seconds: float
     total_seconds: float
 
@@ -114,6 +118,14 @@ def to_markdown(report: Report) -> str:
             f"The pruned network is counted dense; without the dropped filters' own weights, but with the inputs that "
             f"they fed, it has {report.masked_filter_parameters:,} parameters. The retrained network is the smaller "
             "one, without either.",
+            "",
+        ]
+    if report.off_grid:
+        after = report.stages[-1]
+        lines += [
+            f"Each layer keeps a multiple of {config.round_to} filters. Without that the network would have "
+            f"{report.off_grid['parameters']:,} parameters in place of {after.parameters:,}, and "
+            f"{report.off_grid['macs'] / 1e9:.3f} G MACs in place of {after.macs / 1e9:.3f} G.",
             "",
         ]
     lines += ["![detections](pictures.png)", "", "## AP per class (11-point)", "", *_class_table(report.stages), ""]

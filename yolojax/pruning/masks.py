@@ -1,6 +1,7 @@
 """Masks: trees of bool like params, True keeps. Scores and an amount go in; pure functions, under jit as well."""
 
 import functools
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -74,6 +75,7 @@ def filter_masks(
     scope: str | None = None,
     criterion: str = "mean_square",
     min_filters: int = 1,
+    round_to: int = 1,
     exclude: Sequence[str] = (),
 ) -> Masks:
     """Masks that drop the `amount` of filters with the lowest scores: kernel, BN scale and bias of each.
@@ -88,6 +90,8 @@ def filter_masks(
       scope: `global` or `layer`; None takes what the criterion was published with: `mean_square` global, `l1` layer.
       criterion: `mean_square` (the study's) or `l1` (Li et al. 2016).
       min_filters: at least as many stay in each layer, rounded up to whole groups: its best ones.
+      round_to: each layer that loses filters keeps a multiple of this many, rounded up, or all: its best ones. Hardware
+        likes multiples of 8. Before a reorg it is whole groups that are counted.
       exclude: names of convolutions that stay whole. The head always does, and so do convolutions that reach a reorg
         unaligned.
 
@@ -96,11 +100,13 @@ def filter_masks(
       never dropped. Raises ValueError for an unknown name, scope or criterion, and an amount outside [0, 1) or for the
       head.
     """
-    scope = scope or ("layer" if criterion == "l1" else "global")
+    scope = scope or default_scope(criterion)
     _check_choice("scope", scope, SCOPES)
     _check_choice("criterion", criterion, FILTER_CRITERIA)
     if min_filters < 1:
         raise ValueError(f"min_filters must be at least 1, got {min_filters}: a layer without filters is no network")
+    if round_to < 1:
+        raise ValueError(f"round_to must be at least 1, got {round_to}")
     _check_names("exclude", exclude, architecture)
     sizes, heads = group_sizes(architecture), head_convolutions(architecture)
     if isinstance(amount, Mapping) and (
@@ -111,10 +117,15 @@ def filter_masks(
     prunable = {name: filters[name] for name, size in sizes.items() if size and name not in exclude}
     total = sum(count for name, count in filters.items() if name not in heads)
     parts = _parts(architecture, amount, scope, prunable, total)
-    return _filter_masks(architecture, params, _names(parts), _targets(parts), criterion, min_filters)
+    return _filter_masks(architecture, params, _names(parts), _targets(parts), criterion, min_filters, round_to)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 2, 4, 5))
+def default_scope(criterion: str) -> str:
+    """The scope that a criterion was published with: `layer` for `l1`, `global` for the others."""
+    return "layer" if criterion == "l1" else "global"
+
+
+@functools.partial(jax.jit, static_argnums=(0, 2, 4, 5, 6))
 def _filter_masks(
     architecture: Architecture,
     params: Mapping[str, Any],
@@ -122,12 +133,16 @@ def _filter_masks(
     targets: tuple[jax.Array, ...],
     criterion: str,
     min_filters: int,
+    round_to: int,
 ) -> Masks:
     scores, sizes = FILTER_CRITERIA[criterion](architecture, params), group_sizes(architecture)
     keep = {name: jnp.ones(score.shape, bool) for name, score in scores.items()}
     for names, target in zip(parts, targets, strict=True):
         groups = [jnp.mean(scores[name].reshape(-1, sizes[name]), axis=1) for name in names]
         kept = keep_groups(groups, [sizes[name] for name in names], target, min_filters)
+        kept = [
+            _round_up(mask, layer, sizes[name], round_to) for mask, layer, name in zip(kept, groups, names, strict=True)
+        ]
         keep |= {name: jnp.repeat(mask, sizes[name]) for name, mask in zip(names, kept, strict=True)}
     return {name: _filter_mask(params[name], keep[name]) for name in keep}
 
@@ -157,6 +172,14 @@ def keep_groups(
     keep = jnp.ones(scores.shape, bool).at[order].set(jnp.logical_not(drop))
     ends = [sum(layer.size for layer in groups[: i + 1]) for i in range(len(groups))]
     return [keep[end - layer.size : end] for end, layer in zip(ends, groups, strict=True)]
+
+
+def _round_up(keep: jax.Array, scores: jax.Array, size: int, multiple: int) -> jax.Array:
+    """(groups,) bool with more kept, the best ones, so that the filters are a multiple; all where that is too many."""
+    unit = math.lcm(size, multiple) // size
+    kept = jnp.sum(keep, dtype=jnp.int32)
+    more = jnp.minimum(-(-kept // unit) * unit, keep.size)
+    return keep | (_ranks(scores) >= keep.size - more)
 
 
 def apply_masks(params: Mapping[str, Any], masks: Mapping[str, Any]) -> Any:
