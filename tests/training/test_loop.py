@@ -10,7 +10,7 @@ from yolojax import data, training
 AUGMENT = data.AugmentConfig(jitter=0.2, hue=0.1, saturation=1.5, exposure=1.5, flip=True)
 
 
-def train(dataset, workdir, steps, *, masks=None, learning_rate=0.01):
+def train(dataset, workdir, steps, *, masks=None, learning_rate=0.01, evaluate=None):
     architecture = helpers.small_architecture(classes=2)
     variables = helpers.random_variables(architecture)
     rate = training.learning_rate_schedule("constant", peak=learning_rate, warmup_steps=0, steps=steps)
@@ -25,8 +25,10 @@ def train(dataset, workdir, steps, *, masks=None, learning_rate=0.01):
         architecture=architecture,
         names=dataset.names,
         workdir=workdir,
-        settings=training.LoopSettings(steps, log_every=2, save_every=4),
+        settings=training.LoopSettings(steps, log_every=2, save_every=4, eval_every=2),
         learning_rate=rate,
+        evaluate=evaluate,
+        name_image=dataset.image_id,
     )
 
 
@@ -57,7 +59,43 @@ def test_metrics_are_lines_of_json(squares, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(squares, tmp_path):
     train(squares, tmp_path, 4)
-    with pytest.raises(ValueError, match=r"the loss is not finite at step \d+"):
+    with pytest.raises(ValueError, match=r"the loss is not finite at step \d+ \(images \d{6}, "):
         train(squares, tmp_path, 40, learning_rate=1e30)
     kept = training.load_model(tmp_path)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(kept.variables))
+
+
+def test_the_best_evaluation_so_far_survives_a_stop(squares, tmp_path):
+    scores = iter([0.3, 0.7, 0.5])
+    seen = []
+
+    def evaluate(variables):
+        seen.append(variables)
+        return {"map_11point": next(scores)}
+
+    train(squares, tmp_path, 4, evaluate=evaluate)
+    train(squares, tmp_path, 6, evaluate=evaluate)
+    assert len(seen) == 3
+    assert set(seen[0]) == {"params", "batch_stats"}
+    with training.Checkpoints(tmp_path / "checkpoints") as checkpoints:
+        state = jax.device_get(train(squares, tmp_path, 6))
+        _, extra = checkpoints.restore(state, helpers.small_architecture(classes=2))
+    assert extra["best"] == {"step": 4, "map_11point": 0.7}
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["map_11point"]) for line in lines if "map_11point" in line] == [
+        (2, 0.3),
+        (4, 0.7),
+        (6, 0.5),
+    ]
+
+
+def test_the_lines_of_lost_steps_are_written_again(squares, tmp_path):
+    train(squares, tmp_path, 4)
+    before = (tmp_path / "metrics.jsonl").read_text()
+    with (tmp_path / "metrics.jsonl").open("a") as lines:
+        lines.write('{"step": 6, "loss": 99.0}\n{"step": 8, "lo')
+    train(squares, tmp_path, 6)
+    text = (tmp_path / "metrics.jsonl").read_text()
+    assert text.startswith(before)
+    assert [json.loads(line)["step"] for line in text.splitlines()] == [2, 4, 6]
+    assert "99.0" not in text

@@ -56,18 +56,21 @@ def fit(
       workdir: gets `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
       settings: see there.
       learning_rate: step -> rate, for the log.
-      evaluate: unreplicated variables -> values for the log, every `settings.eval_every` steps.
+      evaluate: unreplicated variables -> values for the log, `map_11point` among them, every `settings.eval_every`
+        steps; the best so far is kept with the checkpoints.
       name_image: what a batch's `index` stands for, for the error about a loss that is not finite.
 
     Returns:
       The last state, unreplicated. Raises ValueError when the loss is not finite; SystemExit(143) after SIGTERM, when
       the state is saved.
     """
+    best: dict[str, float] = {}
     with Checkpoints(workdir / "checkpoints") as checkpoints, StopRequest() as stop:
         if checkpoints.latest_step is not None:
             state, extra = checkpoints.restore(state, architecture)
+            best = extra["best"]
             batches.set_state(extra["data"])  # type: ignore[attr-defined]
-            logging.info("resumed %s at step %d", workdir, int(state.step))
+            logging.info("resumed %s at step %d %s", workdir, int(state.step), _say(best))
         start = int(state.step)
         if start >= settings.steps:
             return jax.device_get(state)
@@ -77,7 +80,7 @@ def fit(
         def save() -> None:
             log.check_finite()
             position = batches.get_state()  # type: ignore[attr-defined]
-            checkpoints.save(parallel.unreplicate(replicated), architecture, names, data=position)
+            checkpoints.save(parallel.unreplicate(replicated), architecture, names, data=position, best=best)
 
         try:
             for step in range(start + 1, settings.steps + 1):
@@ -85,10 +88,14 @@ def fit(
                 log.fetched()
                 replicated, metrics = step_fn(replicated, {k: batch[k] for k in ("image", "truth")})
                 log.stepped(step, batch, metrics)
+                if evaluate and settings.eval_every and step % settings.eval_every == 0:
+                    values = evaluate(parallel.unreplicate(replicated).variables)
+                    log.evaluated(step, values)
+                    if not best or values["map_11point"] > best["map_11point"]:
+                        best = {"step": step, **values}
+                        logging.info("%s", _say(best))
                 if step % settings.save_every == 0 or step == settings.steps:
                     save()
-                if evaluate and settings.eval_every and step % settings.eval_every == 0:
-                    log.evaluated(step, evaluate(parallel.unreplicate(replicated).variables))
                 if stop.requested(step):
                     if step % settings.save_every and step < settings.steps:
                         save()
@@ -98,6 +105,10 @@ def fit(
         finally:
             log.close()
     return parallel.unreplicate(replicated)
+
+
+def _say(best: Mapping[str, float]) -> str:
+    return f"(best mAP so far {best['map_11point']:.4f}, at step {best['step']})" if best else ""
 
 
 class _Log:
