@@ -3,7 +3,7 @@
 from yolojax.detection.anchors import kmeans_anchors, mean_iou
 from yolojax.detection.average_precision import APResult, average_precision
 from yolojax.detection.devkit import classes_with_files, read_detections, write_detections
-from yolojax.detection.drawing import draw
+from yolojax.detection.drawing import colour, draw
 from yolojax.detection.loss import region_loss, region_loss_terms
 from yolojax.detection.nms import nms
 from yolojax.detection.records import Detections, Objects, to_detections
@@ -15,6 +15,7 @@ __all__ = [
     "Objects",
     "average_precision",
     "classes_with_files",
+    "colour",
     "decode",
     "draw",
     "kmeans_anchors",

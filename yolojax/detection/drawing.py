@@ -10,7 +10,13 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw(
-    image: np.ndarray, boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray | None, names: Sequence[str]
+    image: np.ndarray,
+    boxes: np.ndarray,
+    labels: np.ndarray,
+    scores: np.ndarray | None,
+    names: Sequence[str],
+    *,
+    text: bool = True,
 ) -> np.ndarray:
     """A copy of `image` with boxes on it, the best on top.
 
@@ -20,6 +26,7 @@ def draw(
       labels: (N,) indices into `names`; each class has its colour.
       scores: (N,) shown beside the name; None for a truth.
       names: class names.
+      text: whether to write names and scores; boxes in small pictures do without.
     """
     image = np.ascontiguousarray(image).copy()
     width = max(1, round(min(image.shape[:2]) / 200))
@@ -28,8 +35,9 @@ def draw(
         label = int(labels[i])
         left, top, right, bottom = (round(float(v)) for v in boxes[i])
         cv2.rectangle(image, (left, top), (right, bottom), colour(label, len(names)), width, cv2.LINE_AA)
-        text = names[label] if scores is None else f"{names[label]} {scores[i]:.2f}"
-        _write(image, text, left, top, colour(label, len(names)))
+        if text:
+            caption = names[label] if scores is None else f"{names[label]} {scores[i]:.2f}"
+            _write(image, caption, left, top, colour(label, len(names)))
     return image
 
 

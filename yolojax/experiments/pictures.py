@@ -39,7 +39,7 @@ class Gallery:
     """A picture with one row per image and one column per network; the first column is the truth."""
 
     def __init__(self, dataset: data.Dataset, count: int, *, height: int = HEIGHT):
-        """Rows are `sample_indices` of the data set, each `height` pixels high."""
+        """Rows are `sample_indices` of the data set, each `height` pixels high; below 200 boxes have no text."""
         self._height = height
         indices = sample_indices(len(dataset), count)
         annotations = dataset.truth()
@@ -70,18 +70,31 @@ class Gallery:
             ]
             title = np.pad(title, ((0, 0), (0, 4), (0, 0)), constant_values=255)
             columns.append(np.concatenate([title, *padded]))
-        write_image(path, np.concatenate(columns, axis=1))
+        picture = np.concatenate(columns, axis=1)
+        write_image(path, np.concatenate([picture, self._legend(picture.shape[1])]))
+
+    def _legend(self, width: int) -> np.ndarray:
+        """The class names in their colours, in as many lines as they need."""
+        lines, x = [np.full((CAPTION, width, 3), 255, np.uint8)], 4
+        for label, name in enumerate(self._names):
+            (wide, _), _ = cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
+            if x > 4 and x + wide > width:
+                lines, x = [*lines, np.full((CAPTION, width, 3), 255, np.uint8)], 4
+            colour = detection.colour(label, len(self._names))
+            cv2.putText(lines[-1], name, (x, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+            x += wide + 16
+        return np.concatenate(lines)
 
     def _draw(self, row: int, boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray | None) -> np.ndarray:
         image = np.asarray(self._images[row])
         scale = self._height / image.shape[0]
         image = cv2.resize(image, (round(image.shape[1] * scale), self._height), interpolation=cv2.INTER_AREA)
-        return detection.draw(image, (boxes - 1) * scale, labels, scores, self._names)
+        return detection.draw(image, (boxes - 1) * scale, labels, scores, self._names, text=self._height >= 200)
 
 
 def write_image(path: pathlib.Path, image: np.ndarray) -> None:
     """Writes an RGB uint8 image whole or not at all, as PNG or JPEG by its suffix."""
-    ok, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    ok, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 75])
     assert ok
     with darknet.replacing(path) as beside:
         beside.write_bytes(encoded.tobytes())

@@ -33,7 +33,7 @@ def measure_sensitivity(
             for amount in result["amounts"]:
                 masks = masking.make_masks(config, model, amounts={name: amount})
                 masked = masking.masked_model(model, masks)
-                scores.append(evaluator.evaluate(masked.variables, progress="").map_11point)
+                scores.append(evaluator.evaluate(masked.variables, progress=None).map_11point)
                 bar.update()
             result["layers"][name] = {"size": size, "map_11point": scores}
             setup.write_json(path, result)

@@ -76,8 +76,11 @@ class Evaluator:
             architecture, score_threshold=protocol.score_threshold, nms_iou=protocol.nms_iou, dtype=dtype
         )
 
-    def predict(self, variables: Any, *, progress: str = "evaluate") -> list[detection.Detections]:
-        """The detections of each image, in the data set's order; an image without any has an empty entry."""
+    def predict(self, variables: Any, *, progress: str | None = "evaluate") -> list[detection.Detections]:
+        """The detections of each image, in the data set's order; an image without any has an empty entry.
+
+        `progress` names the bar; None shows none.
+        """
         replicated = parallel.replicate(variables)
         found: list[detection.Detections | None] = [None] * len(self.annotations)
         batches = data.eval_batches(
@@ -88,7 +91,8 @@ class Evaluator:
             process_count=jax.process_count(),
             threads=self._threads,
         )
-        with tqdm(total=len(found), desc=progress, unit="img", disable=jax.process_index() > 0) as bar:
+        hidden = progress is None or jax.process_index() > 0
+        with tqdm(total=len(found), desc=progress, unit="img", disable=hidden) as bar:
             for batch in batches:
                 result = self._predict(replicated, batch)
                 for row in np.flatnonzero(result["valid"]):
@@ -104,7 +108,7 @@ class Evaluator:
         assert missing == 0, f"{missing} images were not evaluated"
         return [image for image in found if image is not None]
 
-    def evaluate(self, variables: Any, *, progress: str = "evaluate") -> Evaluation:
+    def evaluate(self, variables: Any, *, progress: str | None = "evaluate") -> Evaluation:
         """mAP and AP per class of `variables`."""
         start = time.monotonic()
         found = self.predict(variables, progress=progress)
