@@ -19,7 +19,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.train_split = "train"
     config.size = 160
     config.sizes = (160,)
-    config.steps = 400
+    config.steps = 1000
+    config.batch_size = 16
     config.optimizer = "adam"
     config.learning_rate = 2e-3
     config.schedule = "cosine"

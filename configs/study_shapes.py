@@ -18,5 +18,6 @@ def get_config() -> ml_collections.ConfigDict:
     train = shapes_train.get_config()
     config.baseline = {name: train[name] for name in ("steps", "learning_rate")}
     config.sensitivity_amounts = (0.1, 0.3, 0.5, 0.7, 0.9)
+    config.steps = 100
     config.eval_every = 50
     return config
