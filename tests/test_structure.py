@@ -8,7 +8,7 @@ import ml_collections
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-ORDER = ["experiments", "training", "export", "pruning", "data", "detection", "darknet", "network"]
+ORDER = ["experiments", "inspection", "training", "export", "pruning", "data", "detection", "darknet", "network"]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
 
 

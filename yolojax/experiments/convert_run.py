@@ -1,42 +1,116 @@
-"""From Darknet's files to an Orbax checkpoint, and back."""
+"""A network from whatever the user has into the format that is asked for."""
 
+import dataclasses
+import json
 import pathlib
+from collections.abc import Sequence
 
 import jax
 
-from yolojax import darknet, network, training
+from yolojax import darknet, export, network, training
 from yolojax.experiments.train_run import save_darknet
 
+FORMATS = ("darknet", "orbax", "onnx", "stablehlo", "safetensors")
+WITH_NMS = ("onnx", "stablehlo")
+TRUNCATED = ("darknet", "orbax")
 
-def convert(source: str, to: str, out: str, *, cfg: str = "", names: str = "", cutoff: int = 0, seed: int = 0) -> None:
-    """Writes the network at `source` as `to`.
+
+def convert(
+    source: str,
+    to: str,
+    out: str,
+    *,
+    cfg: str = "",
+    names: str = "",
+    cutoff: int = 0,
+    seed: int = 0,
+    size: int = 0,
+    suppression: export.Suppression | None = None,
+    platforms: Sequence[str] | None = None,
+) -> None:
+    """Writes the network at `source` as `to`, and beside every format but Orbax a card (`export.card_path`).
 
     Args:
       source: a checkpoint folder, a workdir, or a .weights file.
-      to: `orbax` (out is a folder) or `darknet` (out is a .weights file; .cfg and .names go beside it).
-      out: where to.
+      to: one of `FORMATS`.
+      out: a file, for darknet the .weights (.cfg and .names go beside it), for orbax a folder.
       cfg: the .cfg of a .weights file; by default beside it.
       names: a file of class names.
       cutoff: the .weights file holds the layers 0..cutoff-1 only. From Darknet to Orbax the later layers are then
-        random, by `seed`; to Darknet, the file is written so (`darknet partial`).
+        random, by `seed`; to Darknet, the file is written so (`darknet partial`), alone.
       seed: of the random layers.
+      size: of the input in pixels; 0 for the one in the .cfg.
+      suppression: ONNX and StableHLO then decode the head and suppress boxes.
+      platforms: what StableHLO is for; by default `export.DEFAULT_PLATFORMS`.
+
+    Raises:
+      ValueError: what is missing, does not fit, or does not go together.
     """
+    _check_flags(to, cutoff, size, suppression, platforms)
     path = pathlib.Path(out)
-    if to == "orbax":
-        if cutoff:
-            model = _open_truncated(source, cfg, cutoff, seed)
-        else:
-            model = training.open_model(source, cfg=cfg, names=names)
-        training.save_model(path, model)
-    elif to == "darknet":
-        model = training.open_model(source, cfg=cfg, names=names)
-        if cutoff:
-            darknet.write_weights(model.architecture, model.variables, path, seen=model.seen, cutoff=cutoff)
-        else:
-            save_darknet(model, path)
+    if cutoff and to == "orbax":
+        model = _open_truncated(source, cfg, cutoff, seed)
     else:
-        raise ValueError(f"--to {to!r}, expected 'darknet' or 'orbax'")
+        model = training.open_model(source, cfg=cfg, names=names)
+    facts = export.Facts(source, model.names, measured(source, model))
+    if size:
+        training.check_size(model.architecture, size)
+        model = dataclasses.replace(model, architecture=model.architecture.resized(size, size))
+    pair = (model.architecture, model.variables)
+    match to:
+        case "orbax":
+            training.save_model(path, model)
+        case "darknet" if cutoff:
+            darknet.write_weights(*pair, path, seen=model.seen, cutoff=cutoff)
+        case "darknet":
+            save_darknet(model, path)
+            export.write_card(path.with_suffix(".weights"), *pair, export.darknet_interface(model.architecture), facts)
+        case "onnx":
+            export.write_onnx(*pair, path, facts, suppression=suppression)
+        case "stablehlo":
+            platforms = export.DEFAULT_PLATFORMS if platforms is None else platforms
+            export.write_stablehlo(*pair, path, facts, platforms=platforms, suppression=suppression)
+        case "safetensors":
+            export.write_safetensors(*pair, path, facts, seen=model.seen)
     print(f"wrote {path}")
+
+
+def measured(source: str, model: training.Model) -> export.Measured | None:
+    """The mAP that the run of `source` (its workdir, or model.weights there) measured of `model`; None without one.
+
+    A run that went on after its measurement has a newer network: then, too, there is none.
+    """
+    path = pathlib.Path(source)
+    folder = path if path.is_dir() else path.parent
+    weights = folder / "model.weights"
+    if path not in (folder, weights) or not weights.exists() or darknet.read_header(weights).seen != model.seen:
+        return None
+    if (folder / "report.json").exists():
+        report = json.loads((folder / "report.json").read_text())
+        evaluation, data = report["stages"]["retrained"]["evaluation"], report["eval_set"]
+    elif (folder / "evaluation.json").exists():
+        evaluation = json.loads((folder / "evaluation.json").read_text())
+        config = json.loads((folder / "config.json").read_text())
+        data = f"{config['data']} {config['eval_split']}"
+    else:
+        return None
+    data = f"{data} ({evaluation['images']} images)"
+    return export.Measured(evaluation["map_11point"], evaluation["map_area"], data, evaluation["protocol_text"])
+
+
+def _check_flags(
+    to: str, cutoff: int, size: int, suppression: export.Suppression | None, platforms: Sequence[str] | None
+) -> None:
+    if to not in FORMATS:
+        raise ValueError(f"--to {to!r}, expected one of {', '.join(FORMATS)}")
+    if suppression is not None and to not in WITH_NMS:
+        raise ValueError(f"--nms goes with --to {' or '.join(WITH_NMS)}, not with {to}")
+    if platforms is not None and to != "stablehlo":
+        raise ValueError(f"--platforms goes with --to stablehlo, not with {to}")
+    if cutoff and to not in TRUNCATED:
+        raise ValueError(f"--cutoff goes with --to {' or '.join(TRUNCATED)}, not with {to}")
+    if cutoff and size:
+        raise ValueError("--size does not go with --cutoff: a file of some layers has no input size")
 
 
 def _open_truncated(source: str, cfg: str, cutoff: int, seed: int) -> training.Model:

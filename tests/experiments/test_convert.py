@@ -1,0 +1,97 @@
+"""Conversion to every format from what runs leave; the formats themselves are tested in tests/export."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import onnxruntime
+import pytest
+
+from configs import prune_base
+from yolojax import darknet, experiments, export, network, training
+
+
+def heads(model, size):
+    """Random images, and their head."""
+    images = np.random.default_rng(0).random((2, size, size, 3), np.float32)
+    return images, np.asarray(jax.jit(network.apply, static_argnums=0)(model.architecture, model.variables, images))
+
+
+def test_onnx_at_another_size_with_the_maps_of_the_run(trained, tmp_path):
+    out = tmp_path / "m.onnx"
+    experiments.convert(str(trained), "onnx", str(out), size=64)
+    images, expected = heads(training.load_model(trained), 64)
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    (head,) = session.run(None, {"images": images.transpose(0, 3, 1, 2)})
+    np.testing.assert_allclose(head.transpose(0, 2, 3, 1), expected, atol=1e-4)
+    evaluation = json.loads((trained / "evaluation.json").read_text())
+    config = json.loads((trained / "config.json").read_text())
+    text = export.card_path(out).read_text()
+    assert f"{evaluation['map_11point']:.4f} (11-point), {evaluation['map_area']:.4f} (area)" in text
+    assert f"on {config['data']} test (10 images), measured by yolojax: {evaluation['protocol_text']}." in text
+    assert f"from `{trained}`" in text
+    assert "0 blue, 1 red" in text
+
+
+def test_stablehlo_with_nms_for_the_platforms_asked_for(trained, tmp_path):
+    out = tmp_path / "m.stablehlo"
+    suppression = export.Suppression(0.45, 0.01)
+    experiments.convert(str(trained), "stablehlo", str(out), suppression=suppression, platforms=["cpu", "tpu"])
+    exported = jax.export.deserialize(bytearray(out.read_bytes()))
+    assert exported.platforms == ("cpu", "tpu")
+    boxes, scores = exported.call(np.zeros((1, 32, 32, 3), np.float32))
+    assert boxes.shape == (1, 32, 4)
+    assert scores.shape == (1, 32, 2)
+    text = export.card_path(out).read_text()
+    assert "for cpu, tpu" in text
+    assert "confidence >= 0.01, per-class NMS at IoU 0.45" in text
+
+
+def test_safetensors_and_darknet_hold_the_same(trained, tmp_path):
+    experiments.convert(str(trained), "safetensors", str(tmp_path / "m.safetensors"))
+    experiments.convert(str(trained), "darknet", str(tmp_path / "m.weights"))
+    pair = export.read_safetensors(tmp_path / "m.safetensors")
+    other = darknet.load(tmp_path / "m.cfg", tmp_path / "m.weights")
+    assert pair[0] == other[0]
+    jax.tree.map(np.testing.assert_array_equal, pair[1], other[1])
+    assert "(11-point)" in export.card_path(tmp_path / "m.weights").read_text()
+
+
+@pytest.mark.slow
+def test_the_card_of_a_pruned_network_has_the_map_after_retraining(config, trained, tmp_path):
+    config = config.copy_and_resolve_references()
+    config.update(prune_base.PRUNING)
+    config.update({"model": str(trained / "model.weights"), "steps": 3, "pictures": 1})
+    result = experiments.run_pruning(config, tmp_path / "run")
+    experiments.convert(str(tmp_path / "run" / "model.weights"), "safetensors", str(tmp_path / "m.safetensors"))
+    evaluation = result.stages[-1].evaluation
+    text = export.card_path(tmp_path / "m.safetensors").read_text()
+    expected = f"{evaluation.map_11point:.4f} (11-point), {evaluation.map_area:.4f} (area) on {result.eval_set} "
+    assert f"{expected}(10 images), measured by yolojax: {evaluation.protocol}." in text
+
+
+def test_no_map_is_told_of_a_network_that_went_on_after_it(trained, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(trained, workdir)
+    model = training.open_model(str(workdir))
+    darknet.write_weights(model.architecture, model.variables, workdir / "model.weights", seen=model.seen - 4)
+    experiments.convert(str(workdir), "safetensors", str(tmp_path / "m.safetensors"))
+    assert "mAP: not known." in export.card_path(tmp_path / "m.safetensors").read_text()
+
+
+@pytest.mark.parametrize(
+    ("to", "options", "message"),
+    [
+        ("tflite", {}, "--to 'tflite', expected one of darknet, orbax, onnx, stablehlo, safetensors"),
+        ("darknet", {"suppression": export.Suppression()}, "--nms goes with --to onnx or stablehlo, not with darknet"),
+        ("onnx", {"platforms": ["cpu"]}, "--platforms goes with --to stablehlo, not with onnx"),
+        ("onnx", {"cutoff": 3}, "--cutoff goes with --to darknet or orbax, not with onnx"),
+        ("orbax", {"cutoff": 3, "size": 64}, "--size does not go with --cutoff"),
+        ("onnx", {"size": 60}, "size 60, expected a positive multiple of the network's stride 8"),
+    ],
+)
+def test_mistakes(trained, tmp_path, to, options, message):
+    with pytest.raises(ValueError, match=message):
+        experiments.convert(str(trained), to, str(tmp_path / "out"), **options)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,21 @@
+import sys
+
+import pytest
+
+from yolojax import export
+
+
+def test_an_absent_package_is_one_clear_line():
+    with pytest.raises(ValueError, match=r"^the package no_such is not installed; pip install yolojax\[export\]$"):
+        export.require("no_such.part")
+
+
+def test_a_package_that_is_broken_is_not_called_absent(tmp_path, monkeypatch):
+    (tmp_path / "broken_package.py").write_text("import what_it_needs")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ModuleNotFoundError, match="what_it_needs"):
+        export.require("broken_package")
+
+
+def test_a_present_one_comes_back():
+    assert export.require("json.decoder") is sys.modules["json.decoder"]

@@ -1,0 +1,15 @@
+"""Libraries that only an export needs: the `export` extra, not a dependency of the rest."""
+
+import importlib
+from typing import Any
+
+
+def require(module: str) -> Any:
+    """The imported `module`; ValueError with how to install it when its package is absent."""
+    package = module.split(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
+        raise ValueError(f"the package {package} is not installed; pip install yolojax[export]") from None
