@@ -44,7 +44,7 @@ def masked_model(model: training.Model, masks: Any) -> training.Model:
 
 def scope(config: ml_collections.ConfigDict) -> str:
     """The config's scope; where it leaves that open, what the criterion was published with."""
-    return config.scope or ("layer" if config.criterion == "l1" else "global")
+    return config.scope or pruning.default_scope(config.criterion)
 
 
 def total(config: ml_collections.ConfigDict, architecture: network.Architecture) -> int:

@@ -5,7 +5,6 @@ What a format needs beyond JAX is the extra `export`, imported when a file is wr
 
 from yolojax.export.card import Facts, Interface, Measured, Tensor, card_path, write_card
 from yolojax.export.darknet import darknet_interface
-from yolojax.export.folding import fold_batch_norm, without_batch_norm
 from yolojax.export.onnx import onnx_model, write_onnx
 from yolojax.export.optional import require
 from yolojax.export.safetensors import read_safetensors, write_safetensors
@@ -21,12 +20,10 @@ __all__ = [
     "Tensor",
     "card_path",
     "darknet_interface",
-    "fold_batch_norm",
     "onnx_model",
     "read_safetensors",
     "require",
     "stablehlo_export",
-    "without_batch_norm",
     "write_card",
     "write_onnx",
     "write_safetensors",

@@ -8,10 +8,9 @@ import numpy as np
 from yolojax import darknet
 from yolojax.darknet.files import Path
 from yolojax.export.card import Facts, Interface, Tensor, head, images, write_card
-from yolojax.export.folding import fold_batch_norm
 from yolojax.export.optional import require
 from yolojax.export.suppression import Suppression
-from yolojax.network import Architecture, Convolutional, Maxpool, Region, Reorg, Route
+from yolojax.network import Architecture, Convolutional, Maxpool, Region, Reorg, Route, fold_batch_norm
 from yolojax.network.module import LEAKY_SLOPE
 
 OPSET, IR_VERSION = 17, 8  # a pair of ONNX 1.12; runtimes refuse an IR that is newer than they are

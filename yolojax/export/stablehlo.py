@@ -10,10 +10,9 @@ from jax import export
 from yolojax import darknet, detection, network
 from yolojax.darknet.files import Path
 from yolojax.export.card import Facts, Interface, Tensor, head, images, write_card
-from yolojax.export.folding import fold_batch_norm, without_batch_norm
 from yolojax.export.optional import require
 from yolojax.export.suppression import Suppression
-from yolojax.network import Architecture
+from yolojax.network import Architecture, fold_batch_norm, without_batch_norm
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 DEFAULT_PLATFORMS = ("cpu", "cuda", "tpu")

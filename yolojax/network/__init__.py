@@ -14,6 +14,9 @@ from yolojax.network.architecture import (
     Shape,
     for_classes,
 )
+from yolojax.network.fast import apply_fast, prepare_fast
+from yolojax.network.folding import fold_batch_norm, without_batch_norm
+from yolojax.network.memory import keep_freed_memory
 from yolojax.network.module import apply, apply_train, init, reorg
 from yolojax.network.variables import Variables, check_variables, variable_shapes
 
@@ -31,10 +34,15 @@ __all__ = [
     "Shape",
     "Variables",
     "apply",
+    "apply_fast",
     "apply_train",
     "check_variables",
+    "fold_batch_norm",
     "for_classes",
     "init",
+    "keep_freed_memory",
+    "prepare_fast",
     "reorg",
     "variable_shapes",
+    "without_batch_norm",
 ]

@@ -19,7 +19,7 @@ from yolojax.pruning.criteria import (
     weight_magnitude,
 )
 from yolojax.pruning.groups import channel_origins, group_sizes, head_convolutions
-from yolojax.pruning.masks import apply_masks, filter_masks, keep_all, weight_masks
+from yolojax.pruning.masks import apply_masks, default_scope, filter_masks, keep_all, weight_masks
 from yolojax.pruning.optimizer import zero_dropped
 from yolojax.pruning.removal import remove_filters
 from yolojax.pruning.schedules import one_shot, polynomial
@@ -35,6 +35,7 @@ __all__ = [
     "channel_origins",
     "count_nonzeros",
     "count_parameters",
+    "default_scope",
     "dense_bytes",
     "filter_l1",
     "filter_masks",

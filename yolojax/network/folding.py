@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from yolojax.network import Architecture, Convolutional, check_variables
+from yolojax.network.architecture import Architecture, Convolutional
 from yolojax.network.module import BN_EPSILON
+from yolojax.network.variables import check_variables
 
 
 def fold_batch_norm(architecture: Architecture, variables: Mapping[str, Any]) -> dict[str, dict[str, np.ndarray]]:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tests.export import networks
-from yolojax import export
+from yolojax import network
 from yolojax.network import Architecture, Convolutional, Net
 
 
@@ -14,7 +14,7 @@ def test_a_filter_by_hand():
     first = {"kernel": kernel, "bias": np.array([1.0, -1.0], np.float32), "scale": np.array([2.0, 0.0], np.float32)}
     statistics = {"mean": np.array([10.0, 4.0], np.float32), "var": np.array([0.25 - 1e-5, 9.0], np.float32)}
     variables = {"params": {"conv_00": first, "conv_01": last}, "batch_stats": {"conv_00": statistics}}
-    folded = export.fold_batch_norm(architecture, variables)
+    folded = network.fold_batch_norm(architecture, variables)
     np.testing.assert_allclose(folded["conv_00"]["kernel"].ravel(), [12, 0], rtol=1e-6)  # a factor of 2 / 0.5
     np.testing.assert_allclose(folded["conv_00"]["bias"], [1 - 40, -1], rtol=1e-6)
     np.testing.assert_array_equal(folded["conv_01"]["kernel"], last["kernel"])
@@ -25,8 +25,8 @@ def test_a_filter_by_hand():
 def test_the_folded_pair_gives_the_same_head():
     architecture = networks.random_architecture(0)
     variables = networks.random_variables(architecture)
-    plain = export.without_batch_norm(architecture)
-    folded = {"params": export.fold_batch_norm(architecture, variables), "batch_stats": {}}
+    plain = network.without_batch_norm(architecture)
+    folded = {"params": network.fold_batch_norm(architecture, variables), "batch_stats": {}}
     images = networks.random_images(architecture, 2)
     expected = networks.apply(architecture, variables, images)
     np.testing.assert_allclose(networks.apply(plain, folded, images), expected, atol=1e-5)
@@ -38,6 +38,6 @@ def test_what_cannot_be_folded_is_told():
     variables = networks.random_variables(architecture)
     variables["batch_stats"]["conv_00"]["var"][1] = -2
     with pytest.raises(ValueError, match="batch_stats/conv_00/var: holds -2"):
-        export.fold_batch_norm(architecture, variables)
+        network.fold_batch_norm(architecture, variables)
     with pytest.raises(ValueError, match="batch_stats/conv_00/mean: missing"):
-        export.fold_batch_norm(architecture, {**variables, "batch_stats": {}})
+        network.fold_batch_norm(architecture, {**variables, "batch_stats": {}})
