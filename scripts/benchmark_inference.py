@@ -36,6 +36,7 @@ KEEP = flags.DEFINE_bool("keep_memory", True, "network.keep_freed_memory, for th
 PEAK = flags.DEFINE_float("peak_tflops", 0.0, "Of the GPU in bfloat16, for the share of it that is reached.")
 
 OURS = "yolojax"
+REST = 0.3  # seconds before each call: threads of the one before spin for a while and would slow it
 Run = Callable[[], np.ndarray]  # the head, (B, H, W, A*(5+C))
 
 
@@ -96,6 +97,7 @@ def race(runs: dict[str, Run]) -> dict[str, float]:
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(ROUNDS.value):
         for name, run in runs.items():
+            time.sleep(REST)
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)

@@ -39,7 +39,7 @@ def test_the_transforms_are_exact(tile):
     np.testing.assert_allclose(found, [values[i : i + 3] @ taps for i in range(tile)], atol=1e-12)
 
 
-@pytest.mark.parametrize("forced", ["direct", "winograd2", "winograd4", None])
+@pytest.mark.parametrize("forced", ["direct", "patches", "winograd2", "winograd4", None])
 @pytest.mark.parametrize("seed", range(3))
 def test_every_method_gives_the_same_head(forced, seed, monkeypatch):
     architecture = networks.random_architecture(seed)
@@ -74,8 +74,9 @@ def test_the_choice():
     conv = Convolutional(64, 3, padding=1)
     assert fast.method(conv, 64, 13, "cpu") == "winograd2"
     assert fast.method(conv, 64, 52, "cpu") == "winograd4"
-    assert fast.method(conv, 64, 208, "cpu") == "direct"
-    assert fast.method(conv, 3, 13, "cpu") == "direct"
+    assert fast.method(conv, 64, 416, "cpu") == "direct"
+    assert fast.method(conv, 3, 416, "cpu") == "patches"
+    assert fast.method(conv, 8, 13, "cpu") == "direct"
     assert fast.method(dataclasses.replace(conv, stride=2), 64, 13, "cpu") == "direct"
     assert fast.method(Convolutional(64), 64, 13, "cpu") == "product"
     assert {fast.method(conv, 64, side, "gpu") for side in (13, 52)} == {"direct"}

@@ -94,7 +94,8 @@ class Gallery:
 
 def write_image(path: pathlib.Path, image: np.ndarray) -> None:
     """Writes an RGB uint8 image whole or not at all, as PNG or JPEG by its suffix."""
-    ok, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 75])
+    options = [cv2.IMWRITE_JPEG_QUALITY, 75] if path.suffix == ".jpg" else []
+    ok, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     assert ok
     with darknet.replacing(path) as beside:
         beside.write_bytes(encoded.tobytes())

@@ -18,9 +18,11 @@ from yolojax.network.folding import fold_batch_norm
 from yolojax.network.module import LEAKY_SLOPE, maxpool, reorg
 
 # Feature maps of at most so many cells a side go by tiles of 2x2, and by tiles of 4x4; larger ones directly.
-SMALL, MEDIUM = 40, 128
+SMALL, MEDIUM = 40, 256
 # Winograd's sums are per input channel, its gain per filter and channel: with few of them it does not pay.
 LEAST_CHANNELS = 16
+# Images have few channels: a product with their 3x3 patches is quicker than XLA's convolution for so many filters.
+MOST_IMAGE_CHANNELS = 4
 
 Prepared = dict[str, dict[str, Any]]
 
@@ -31,12 +33,13 @@ def method(layer: Convolutional, channels: int, side: int, platform: str) -> str
         return "direct"  # cuDNN and the TPU's compiler choose for themselves
     if layer.size == 1 and layer.stride == 1 and layer.padding == 0:
         return "product"
-    if layer.size == 3 and layer.stride == 1 and layer.padding == 1 and min(channels, layer.filters) >= LEAST_CHANNELS:
-        if side <= SMALL:
-            return "winograd2"
-        if side <= MEDIUM:
-            return "winograd4"
-    return "direct"
+    if layer.size != 3 or layer.stride != 1 or layer.padding != 1 or layer.filters < LEAST_CHANNELS:
+        return "direct"
+    if channels <= MOST_IMAGE_CHANNELS:
+        return "patches"
+    if channels < LEAST_CHANNELS or side > MEDIUM:
+        return "direct"
+    return "winograd2" if side <= SMALL else "winograd4"
 
 
 def methods(architecture: Architecture, size: int, platform: str) -> dict[str, str]:
@@ -60,8 +63,8 @@ def prepare_fast(
       platform: cpu, gpu or tpu; JAX's default backend if None.
 
     Returns:
-      {convolution: {"kernel", "bias"}}, float32: a kernel is (height, width, in, out), a matrix (in, out), or
-      Winograd's tuple of matrices.
+      {convolution: {"kernel", "bias"}}, float32: a kernel is (height, width, in, out), a matrix (in, out) for a product
+      with the channels or (9 in, out) with the patches, or Winograd's tuple of matrices.
     """
     chosen = methods(architecture, size, platform or jax.default_backend())
     prepared = {}
@@ -70,6 +73,8 @@ def prepare_fast(
         match chosen[name]:
             case "product":
                 kernel = kernel[0, 0]
+            case "patches":
+                kernel = kernel.reshape(-1, kernel.shape[-1])
             case "winograd2":
                 kernel = winograd.transform_kernel(kernel, 2)
             case "winograd4":
@@ -99,7 +104,7 @@ def apply_fast(
             case Convolutional():
                 x = _convolve(layer, prepared[architecture.name(index)], inputs[0].astype(dtype))
             case Maxpool():
-                x = maxpool(inputs[0], layer.size, layer.stride, layer.padding)
+                x = _pool(layer, inputs[0])
             case Route():
                 x = jnp.concatenate(inputs, axis=-1)
             case Reorg():
@@ -115,6 +120,7 @@ def _convolve(layer: Convolutional, leaves: Mapping[str, Any], x: jax.Array) -> 
     if isinstance(kernel, tuple):
         x = winograd.convolve(x, kernel, round(np.sqrt(len(kernel))) - 2)
     elif kernel.ndim == 2:
+        x = x if kernel.shape[0] == x.shape[-1] else _patches(x)
         batch, height, width, channels = x.shape
         x = (x.reshape(-1, channels) @ kernel).reshape(batch, height, width, -1)
     else:
@@ -127,3 +133,18 @@ def _convolve(layer: Convolutional, leaves: Mapping[str, Any], x: jax.Array) -> 
         )
     x = x + jnp.asarray(leaves["bias"], x.dtype)[None, None, None, :]
     return jnp.maximum(x, jnp.asarray(LEAKY_SLOPE, x.dtype) * x) if layer.activation == "leaky" else x
+
+
+def _patches(x: jax.Array) -> jax.Array:
+    """(B, H, W, C) -> (B, H, W, 9 C): the 3x3 neighbours of each cell, zeros outside."""
+    _, height, width, _ = x.shape
+    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return jnp.concatenate([x[:, i : i + height, j : j + width] for i in range(3) for j in range(3)], axis=-1)
+
+
+def _pool(layer: Maxpool, x: jax.Array) -> jax.Array:
+    batch, height, width, channels = x.shape
+    if (layer.size, layer.stride) != (2, 2) or height % 2 or width % 2:
+        return maxpool(x, layer.size, layer.stride, layer.padding)
+    x = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
+    return jnp.maximum(jnp.maximum(x[:, :, 0, :, 0], x[:, :, 0, :, 1]), jnp.maximum(x[:, :, 1, :, 0], x[:, :, 1, :, 1]))

@@ -1,0 +1,199 @@
+"""Which filters are dropped, and why."""
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from yolojax import pruning
+from yolojax.network import Architecture
+from yolojax.pruning.masks import Masks, check_masks
+
+
+class Layer(NamedTuple):
+    """A convolution whose filters go in groups of `size`: (groups,) scores, what is kept, and what without a grid."""
+
+    name: str
+    size: int
+    scores: np.ndarray
+    kept: np.ndarray
+    free: np.ndarray
+
+
+def filters(
+    architecture: Architecture,
+    params: Mapping[str, Any],
+    amount: float | Mapping[str, float],
+    *,
+    scope: str | None = None,
+    criterion: str = "mean_square",
+    min_filters: int = 1,
+    round_to: int = 1,
+    exclude: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Why `pruning.filter_masks` of the same arguments drops some filters and keeps the others.
+
+    Returns:
+      A row per filter; where filters go in groups, before a reorg, a row per group. Columns:
+        layer; filter, the first one's index; count, of filters in the row;
+        score, of a group the mean;
+        threshold, the highest score at which a filter had to go among all that were ranked together, before `round_to`
+        took some back; NaN where none had to;
+        kept; reason.
+
+    Raises ValueError as `pruning.filter_masks` does.
+    """
+    make = functools.partial(
+        pruning.filter_masks,
+        architecture,
+        params,
+        amount,
+        scope=scope,
+        criterion=criterion,
+        min_filters=min_filters,
+        exclude=exclude,
+    )
+    layers = _layers(architecture, params, criterion, make(round_to=round_to), make())
+    fixed = _fixed_layers(architecture, amount, exclude)
+    ranked = [layer for layer in layers if layer.name not in fixed]
+    apart = isinstance(amount, Mapping) or (scope or pruning.default_scope(criterion)) == "layer"
+    tables = []
+    for layer in layers:
+        if layer.name in fixed:
+            tables.append(_table(layer, math.nan, [fixed[layer.name]] * layer.kept.size))
+        else:
+            threshold = _threshold([layer] if apart else ranked)
+            tables.append(_table(layer, threshold, _reasons(layer, threshold, min_filters, round_to)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def masked_filters(
+    architecture: Architecture, params: Mapping[str, Any], masks: Mapping[str, Any], *, criterion: str = "mean_square"
+) -> pd.DataFrame:
+    """What any masks, of filters or of weights, leave of each filter.
+
+    Args:
+      architecture: the network.
+      params: its parameters before the masks.
+      masks: a tree like params.
+      criterion: what to score by; see `pruning.filter_masks`.
+
+    Returns:
+      A row per filter, with columns layer; filter, its index; score; rank of the score in its layer, 0 the lowest;
+      weights_kept, the share of its kernel, 0..1; kept, False where its kernel, scale and bias are all dropped.
+
+    Raises ValueError for masks that do not fit, and for an unknown criterion.
+    """
+    check_masks(params, masks)
+    if criterion not in pruning.FILTER_CRITERIA:
+        raise ValueError(f"criterion {criterion!r}, expected one of {', '.join(pruning.FILTER_CRITERIA)}")
+    compiled, tables = jax.jit(pruning.FILTER_CRITERIA[criterion], static_argnums=0), []
+    for name, scores in jax.device_get(compiled(architecture, params)).items():
+        columns = {
+            "layer": name,
+            "filter": np.arange(scores.size),
+            "score": scores.astype(float),
+            "rank": _ranks(scores),
+            "weights_kept": np.mean(np.asarray(masks[name]["kernel"]), axis=(0, 1, 2)),
+            "kept": _any_kept(masks[name]),
+        }
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _layers(
+    architecture: Architecture, params: Mapping[str, Any], criterion: str, masks: Masks, free: Masks
+) -> list[Layer]:
+    """Every convolution; filters that all have to stay are groups of one."""
+    sizes = {name: size or 1 for name, size in pruning.group_sizes(architecture).items()}
+    scores = jax.device_get(_group_scores(architecture, params, criterion))
+    return [
+        Layer(name, size, scores[name], _any_kept(masks[name])[::size], _any_kept(free[name])[::size])
+        for name, size in sizes.items()
+    ]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 2))
+def _group_scores(architecture: Architecture, params: Mapping[str, Any], criterion: str) -> dict[str, jax.Array]:
+    """{convolution: (groups,)}."""
+    scores, sizes = pruning.FILTER_CRITERIA[criterion](architecture, params), pruning.group_sizes(architecture)
+    return {name: jnp.mean(value.reshape(-1, sizes[name] or 1), axis=1) for name, value in scores.items()}
+
+
+def _any_kept(masks: Mapping[str, Any]) -> np.ndarray:
+    """(filters,): whether anything of a filter is kept."""
+    leaves = [np.asarray(leaf).reshape(-1, leaf.shape[-1]) for leaf in masks.values()]
+    return np.any([leaf.any(axis=0) for leaf in leaves], axis=0)
+
+
+def _fixed_layers(
+    architecture: Architecture, amount: float | Mapping[str, float], exclude: Sequence[str]
+) -> dict[str, str]:
+    """{convolution whose filters were not ranked at all: why}."""
+    reasons = {}
+    for name, size in pruning.group_sizes(architecture).items():
+        if name in pruning.head_convolutions(architecture):
+            reasons[name] = "head"
+        elif not size:
+            reasons[name] = "reaches a reorg out of line with its groups"
+        elif name in exclude:
+            reasons[name] = "excluded"
+        elif isinstance(amount, Mapping) and name not in amount:
+            reasons[name] = "amount does not name its layer"
+    return reasons
+
+
+def _threshold(layers: Sequence[Layer]) -> float:
+    """The highest score that had to go; NaN where none had to."""
+    scores = np.concatenate([layer.scores[~layer.free] for layer in layers])
+    return float(scores.max()) if scores.size else math.nan
+
+
+def _reasons(layer: Layer, threshold: float, min_filters: int, round_to: int) -> list[str]:
+    """As scores go from the lowest on, what stays at or below the threshold was protected, or is equal to it."""
+    protected = -(-min_filters // layer.size)
+    best = _ranks(layer.scores) >= layer.scores.size - protected
+    of = "mean of the group " if layer.size > 1 else ""
+
+    def reason(score: float, kept: bool, free: bool, among_best: bool) -> str:
+        if not kept:
+            return f"{of}at or below the threshold"
+        if not free:
+            return f"kept for a multiple of {math.lcm(round_to, layer.size)}"
+        if not math.isfinite(score):
+            return "score is not finite"
+        if math.isnan(threshold):
+            return "nothing had to go"
+        if score > threshold:
+            return f"{of}above the threshold"
+        return (
+            f"among the layer's best {protected * layer.size}"
+            if among_best
+            else f"{of}equal to the threshold, later in order"
+        )
+
+    columns = (layer.scores.tolist(), layer.kept.tolist(), layer.free.tolist(), best.tolist())
+    return [reason(*values) for values in zip(*columns, strict=True)]
+
+
+def _table(layer: Layer, threshold: float, reasons: Sequence[str]) -> pd.DataFrame:
+    columns = {
+        "layer": layer.name,
+        "filter": layer.size * np.arange(layer.scores.size),
+        "count": layer.size,
+        "score": layer.scores.astype(float),
+        "threshold": threshold,
+        "kept": layer.kept,
+        "reason": reasons,
+    }
+    return pd.DataFrame(columns)
+
+
+def _ranks(scores: np.ndarray) -> np.ndarray:
+    """The place of each score in ascending order; equal ones by index, NaN last."""
+    return np.argsort(np.argsort(scores, kind="stable"), kind="stable")
