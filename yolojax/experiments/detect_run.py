@@ -9,6 +9,8 @@ from tqdm import tqdm
 from yolojax import darknet, data, detection, training
 from yolojax.experiments.pictures import write_image
 
+MANY = 300  # images from which the fast path's preparation pays
+
 
 def detect_files(
     model: training.Model, images: Sequence[str], out: str | pathlib.Path, protocol: training.Protocol
@@ -26,7 +28,7 @@ def detect_files(
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     names = model.names or tuple(f"class {i}" for i in range(model.architecture.region.classes))
-    detector = training.Detector(model, protocol)
+    detector = training.Detector(model, protocol, fast=len(images) >= MANY)
     results = []
     for path, stem in zip(tqdm(images, desc="detect", unit="img"), stems, strict=True):
         image = data.read_image(path)
