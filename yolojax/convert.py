@@ -23,6 +23,10 @@ NMS = flags.DEFINE_bool("nms", False, "onnx, stablehlo: decode the head and supp
 SCORE = flags.DEFINE_float("score_threshold", 0.005, "With --nms: lower scores are no detection.")
 IOU = flags.DEFINE_float("nms_iou", 0.45, "With --nms: per-class NMS threshold.")
 PLATFORMS = flags.DEFINE_list("platforms", None, "stablehlo: what for, of cpu, cuda, rocm, tpu; cpu,cuda,tpu if unset.")
+VALUES = flags.DEFINE_enum(
+    "values", "float32", ["float32", "float16", "clustered"], "compressed: how weights are stored."
+)
+BITS = flags.DEFINE_integer("bits", 5, "compressed, clustered: 2**bits centres for each layer.")
 
 
 def main(_: list[str]) -> None:
@@ -37,6 +41,8 @@ def main(_: list[str]) -> None:
         size=SIZE.value,
         suppression=export.Suppression(IOU.value, SCORE.value) if NMS.value else None,
         platforms=PLATFORMS.value,
+        values=VALUES.value,
+        bits=BITS.value,
     )
 
 

@@ -83,7 +83,7 @@ def test_no_map_is_told_of_a_network_that_went_on_after_it(trained, tmp_path):
 @pytest.mark.parametrize(
     ("to", "options", "message"),
     [
-        ("tflite", {}, "--to 'tflite', expected one of darknet, orbax, onnx, stablehlo, safetensors"),
+        ("tflite", {}, "--to 'tflite', expected one of darknet, orbax, onnx, stablehlo, safetensors, compressed"),
         ("darknet", {"suppression": export.Suppression()}, "--nms goes with --to onnx or stablehlo, not with darknet"),
         ("onnx", {"platforms": ["cpu"]}, "--platforms goes with --to stablehlo, not with onnx"),
         ("onnx", {"cutoff": 3}, "--cutoff goes with --to darknet or orbax, not with onnx"),
@@ -95,3 +95,14 @@ def test_mistakes(trained, tmp_path, to, options, message):
     with pytest.raises(ValueError, match=message):
         experiments.convert(str(trained), to, str(tmp_path / "out"), **options)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("values", "tolerance"), [("float32", 0), ("float16", 1e-3), ("clustered", 0.3)])
+def test_a_compressed_file_is_a_model(trained, tmp_path, values, tolerance):
+    experiments.convert(str(trained), "compressed", str(tmp_path / "m.yolojax"), values=values)
+    model, expected = training.open_model(str(tmp_path / "m.yolojax")), training.open_model(str(trained))
+    assert (model.architecture, model.names, model.seen) == (expected.architecture, expected.names, expected.seen)
+    for a, b in zip(jax.tree.leaves(model.variables), jax.tree.leaves(expected.variables), strict=True):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * np.abs(b).max())
+    card = (tmp_path / "m.yolojax.md").read_text()
+    assert ("11-point" in card) == (values == "float32")

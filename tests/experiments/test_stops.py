@@ -86,7 +86,7 @@ def test_stopped_at_random_moments_the_run_ends_the_same(number, whole, command,
             time.sleep(dice.uniform(0, seconds / 8))
             process.send_signal(number)
         _, stderr = process.communicate(timeout=300)
-        if reached and (resumed := re.search(r"resumed .* at step (\d+)", stderr)):
+        if reached and (resumed := re.search(r"resumed \S+ at step (\d+)", stderr)):
             lost.append(reached - int(resumed[1]))
         if process.returncode == 0:
             break

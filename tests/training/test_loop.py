@@ -99,3 +99,8 @@ def test_the_lines_of_lost_steps_are_written_again(squares, tmp_path):
     assert text.startswith(before)
     assert [json.loads(line)["step"] for line in text.splitlines()] == [2, 4, 6]
     assert "99.0" not in text
+
+
+def test_debug_nans_stops_at_the_operation(squares, tmp_path):
+    with jax.debug_nans(True), pytest.raises(FloatingPointError, match="nan"):
+        train(squares, tmp_path, 8, learning_rate=1e30)

@@ -3,9 +3,10 @@
 import dataclasses
 from collections.abc import Callable
 
-from yolojax.darknet.files import Path, replacing
+from yolojax.darknet.files import Path, read_text, replacing
+from yolojax.darknet.limits import check_limits
 from yolojax.darknet.options import kept_options
-from yolojax.darknet.sections import MAX_BYTES, CfgError, Section, parse_sections
+from yolojax.darknet.sections import MAX_BYTES, CfgError, Section, parse_sections, shown
 from yolojax.network import (
     Architecture,
     ArchitectureError,
@@ -19,20 +20,13 @@ from yolojax.network import (
 )
 
 MAX_LAYERS = 1000
+MAX_MESSAGE = 200
 ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
 
 
 def read_cfg(path: Path) -> Architecture:
     """The architecture that a `.cfg` file describes. Raises CfgError (file, line, what, expected) and OSError."""
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise CfgError(f"{path}:1: more than {MAX_BYTES} bytes, expected a .cfg")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise CfgError(f"{path}:{line}: byte {data[error.start]:#04x}, expected UTF-8 text") from None
+    text = read_text(path, MAX_BYTES, "a .cfg", CfgError)
     return parse_cfg(text, str(path))
 
 
@@ -56,7 +50,7 @@ def parse_cfg(text: str, source: str = "<text>") -> Architecture:
         section.name = ALIASES.get(section.name, section.name)
     first, *rest = sections
     if first.name != "net":
-        raise first.error(f"[{first.name}], expected [net] first")
+        raise first.error(f"[{shown(first.name)}], expected [net] first")
     if len(rest) > MAX_LAYERS:
         raise rest[MAX_LAYERS].error(f"{len(rest)} layers, expected at most {MAX_LAYERS}")
     warned: set[tuple[str, str]] = set()
@@ -64,11 +58,14 @@ def parse_cfg(text: str, source: str = "<text>") -> Architecture:
     layers = tuple(_layer(section, warned) for section in rest)
     try:
         architecture = Architecture(net, layers)
+        check_limits(architecture)
     except ArchitectureError as error:
+        # Channels multiply along routes: a number in the message may have thousands of digits.
+        message = str(error) if len(str(error)) <= MAX_MESSAGE else f"{str(error)[:MAX_MESSAGE]}..."
         if error.layer is None:
-            raise first.error(str(error)) from error
+            raise first.error(message) from error
         section = rest[error.layer]
-        raise section.error(f"[{section.name}] {error}") from error
+        raise section.error(f"[{section.name}] {message}") from error
     _check_input_size(architecture, first)
     return architecture
 
@@ -92,7 +89,7 @@ def _net(section: Section, warned: set[tuple[str, str]]) -> Net:
 
 def _layer(section: Section, warned: set[tuple[str, str]]) -> Layer:
     if section.name not in LAYERS:
-        raise section.error(f"unknown section [{section.name[:40]}], expected one of {', '.join(LAYERS)}")
+        raise section.error(f"unknown section [{shown(section.name)}], expected one of {', '.join(LAYERS)}")
     layer = LAYERS[section.name](section)
     return dataclasses.replace(layer, options=kept_options(section, warned))
 

@@ -1,11 +1,48 @@
-"""Writing a file so that it is whole or absent."""
+"""Reading a file of bounded size, and writing one so that it is whole or absent."""
 
 import contextlib
 import os
 import pathlib
+import stat
 from collections.abc import Iterator
 
 Path = str | os.PathLike[str]
+
+
+def read_bytes(
+    path: Path, limit: int, expected: str, error: type[ValueError] = ValueError, *, where: str = ""
+) -> bytes:
+    """The bytes of a file; never more than `limit` + 1 are read, nor memory taken for more than it has.
+
+    Raises OSError, and `error` for a file that is longer, for a folder and for a pipe; the message starts with `where`
+    (the path by default) and ends in `expected`.
+    """
+    where = where or os.fspath(path)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no such file, expected {expected}")
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise error(f"{where}: {what}, expected {expected}")
+    data = b""
+    if status.st_size <= limit:
+        with open(path, "rb") as file:
+            data = file.read(status.st_size + 1)
+            if len(data) > status.st_size:  # it grows, or is of a kind that tells no size
+                data += file.read(limit + 1 - len(data))
+    if max(status.st_size, len(data)) > limit:
+        raise error(f"{where}: more than {limit} bytes, expected {expected}")
+    return data
+
+
+def read_text(path: Path, limit: int, expected: str, error: type[ValueError] = ValueError) -> str:
+    """`read_bytes` as UTF-8 text, without a byte order mark; `error` names the line of a byte that is none."""
+    data = read_bytes(path, limit, expected, error, where=f"{path}:1")
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as bad:
+        line = data.count(b"\n", 0, bad.start) + 1
+        raise error(f"{path}:{line}: byte {data[bad.start]:#04x}, expected UTF-8 text") from None
 
 
 @contextlib.contextmanager

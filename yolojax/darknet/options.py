@@ -2,7 +2,7 @@
 
 from absl import logging
 
-from yolojax.darknet.sections import Section
+from yolojax.darknet.sections import Section, shown
 
 # What Darknet's parser reads beyond the typed fields: kept as text without a warning.
 KNOWN = {
@@ -28,6 +28,7 @@ FIXED = {
     "reorg": {"reverse": 0, "flatten": 0, "extra": 0},
     "region": {"classfix": 0, "background": 0},
 }
+MAX_WARNINGS = 20  # for one file
 ANYWHERE = dict.fromkeys(("dontload", "dontloadscales", "numload", "dontsave"), 0)
 # Options without a value that is supported.
 REFUSED = {
@@ -54,7 +55,12 @@ def kept_options(section: Section, warned: set[tuple[str, str]]) -> tuple[tuple[
                 )
         elif key not in known and (section.name, key) not in warned:
             warned.add((section.name, key))
-            logging.warning(
-                "%s:%d: unknown option %s in [%s], kept but not used", section.source, line, key, section.name
-            )
+            if len(warned) <= MAX_WARNINGS:
+                _warn(section, key, line)
     return tuple((key, option.value) for key, option in section.options.items())
+
+
+def _warn(section: Section, key: str, line: int) -> None:
+    logging.warning(
+        "%s:%d: unknown option %s in [%s], kept but not used", section.source, line, shown(key), section.name
+    )

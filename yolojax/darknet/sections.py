@@ -50,7 +50,7 @@ class Section:
         """0 or 1; False when missing."""
         option = self.options.pop(key, None)
         if option is not None and option.value not in ("0", "1"):
-            raise self.error(f"{key}={_shown(option.value)}, expected 0 or 1", option.line)
+            raise self.error(f"{key}={shown(option.value)}, expected 0 or 1", option.line)
         return option is not None and option.value == "1"
 
     def take_number(self, key: str, default: float) -> float:
@@ -72,7 +72,7 @@ class Section:
         """One of `choices`; `default` is what Darknet takes when it is missing, and may be outside them."""
         option = self.options.pop(key, Option(default, self.line))
         if option.value not in choices:
-            raise self.error(f"{key}={_shown(option.value)}, expected {' or '.join(choices)}", option.line)
+            raise self.error(f"{key}={shown(option.value)}, expected {' or '.join(choices)}", option.line)
         return option.value
 
     def take_only(self, key: str, supported: int, default: int) -> None:
@@ -93,12 +93,12 @@ class Section:
 
     def _integer(self, key: str, text: str, line: int) -> int:
         if not INTEGER.fullmatch(text) or abs(int(text)) > MAX_INTEGER:
-            raise self.error(f"{key}={_shown(text)}, expected an integer of at most {MAX_INTEGER}", line)
+            raise self.error(f"{key}={shown(text)}, expected an integer of at most {MAX_INTEGER}", line)
         return int(text)
 
     def _number(self, key: str, text: str, line: int) -> float:
         if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
-            raise self.error(f"{key}={_shown(text)}, expected a finite number", line)
+            raise self.error(f"{key}={shown(text)}, expected a finite number", line)
         return float(text)
 
 
@@ -113,14 +113,14 @@ def parse_sections(text: str, source: str) -> list[Section]:
             continue
         if line.startswith("["):
             if not line.endswith("]"):
-                raise CfgError(f"{source}:{number}: {_shown(line)!r}, expected [section]")
+                raise CfgError(f"{source}:{number}: {shown(line)!r}, expected [section]")
             sections.append(Section(source, line[1:-1], number))
             continue
         key, equals, value = line.partition("=")
         if not key or not equals or not line.isprintable():
-            raise CfgError(f"{source}:{number}: {_shown(line)!r}, expected [section] or option=value")
+            raise CfgError(f"{source}:{number}: {shown(line)!r}, expected [section] or option=value")
         if not sections:
-            raise CfgError(f"{source}:{number}: option {_shown(key)} before any section, expected [net]")
+            raise CfgError(f"{source}:{number}: option {shown(key)} before any section, expected [net]")
         _add(sections[-1], key, Option(value, number))
     return sections
 
@@ -130,10 +130,10 @@ def _add(section: Section, key: str, option: Option) -> None:
     first = section.options.setdefault(key, option)
     if first.value != option.value:
         raise section.error(
-            f"{_shown(key)}={_shown(option.value)}, but it was {_shown(first.value)} on line {first.line}", option.line
+            f"{shown(key)}={shown(option.value)}, but it was {shown(first.value)} on line {first.line}", option.line
         )
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """`text` cut to a length that leaves a message readable."""
     return text if len(text) <= 40 else text[:37] + "..."

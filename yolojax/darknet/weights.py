@@ -71,7 +71,10 @@ def read_header(path: Path) -> Header:
     header = Header(major, minor, revision, 0)
     if len(data) < header.size:
         raise WeightsError(f"{path}: {len(data)} bytes, expected a .weights header of {header.size} bytes")
-    return Header(*struct.unpack(header.layout, data[: header.size]))
+    header = Header(*struct.unpack(header.layout, data[: header.size]))
+    if header.seen < 0:
+        raise WeightsError(f"{path}: {header.seen} images seen in the header, expected 0 or more: no .weights")
+    return header
 
 
 def read_weights(architecture: Architecture, path: Path, *, cutoff: int | None = None) -> Variables:

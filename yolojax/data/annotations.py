@@ -28,9 +28,13 @@ from xml.etree import ElementTree
 import numpy as np
 from absl import logging
 
+from yolojax import darknet
 from yolojax.detection import Objects
 
 MAX_BYTES = 1 << 20
+MAX_SIDE = 1_000_000  # pixels
+MAX_LIST_BYTES = 1 << 26
+MAX_ID_CHARACTERS = 200
 POSES = ("frontal", "rear", "left", "right", "unspecified")
 SPLIT_FILES = {"train": "train", "validation": "val", "trainval": "trainval", "test": "test"}
 
@@ -72,7 +76,10 @@ class Counts(collections.Counter[str]):
 
 
 def parse_annotation(data: bytes, source: str) -> tuple[int, int, list[Found]]:
-    """Width, height (0 when not told) and objects of a devkit XML; `source` is the file's name in AnnotationError."""
+    """Width, height (0 when not told) and objects of a devkit XML; `source` is the file's name in AnnotationError.
+
+    A DOCTYPE is refused: without one nothing expands, and nothing outside the file is read.
+    """
     if len(data) > MAX_BYTES:
         raise AnnotationError(f"{source}: more than {MAX_BYTES} bytes, expected a devkit annotation")
     try:
@@ -82,6 +89,8 @@ def parse_annotation(data: bytes, source: str) -> tuple[int, int, list[Found]]:
     if root.tag != "annotation":
         raise AnnotationError(f"{source}: <{root.tag[:40]}>, expected <annotation>")
     width, height = (_number(root, f"size/{side}", source, 0.0) for side in ("width", "height"))
+    if max(width, height) > MAX_SIDE:
+        raise AnnotationError(f"{source}: a size of {width:.6g}x{height:.6g}, expected at most {MAX_SIDE} pixels")
     return int(width), int(height), [_found(element, source) for element in root.findall("object")]
 
 
@@ -95,7 +104,11 @@ class _PlainBuilder(ElementTree.TreeBuilder):
 def _found(element: ElementTree.Element, source: str) -> Found:
     name = (element.findtext("name") or "").strip()
     if not name:
-        raise AnnotationError(f"{source}: an object without a name")
+        raise AnnotationError(f"{source}: an object without a name, expected <name>")
+    try:
+        darknet.check_name(name, source)
+    except ValueError as error:
+        raise AnnotationError(str(error)) from None
     xmin, ymin, xmax, ymax = (_number(element, f"bndbox/{side}", source) for side in ("xmin", "ymin", "xmax", "ymax"))
     difficult, truncated = (_number(element, mark, source, 0.0) == 1 for mark in ("difficult", "truncated"))
     pose = (element.findtext("pose") or "").lower()
@@ -176,11 +189,22 @@ def read_split(devkit: pathlib.Path, split: str) -> list[str]:
     path = split_file(devkit, split)
     if not path.is_file():
         raise ValueError(f"{path}: no such file, so there is no {split} split")
-    ids = [line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    for line, image_id in enumerate(ids, start=1):
+    ids: dict[str, None] = {}
+    text = darknet.read_text(path, MAX_LIST_BYTES, "one image name per line")
+    for line, content in enumerate(text.splitlines(), start=1):
+        image_id = content.split(maxsplit=1)[0] if content.strip() else ""
         if "/" in image_id or "\\" in image_id or image_id.startswith("."):
             raise ValueError(f"{path}:{line}: {image_id[:40]!r}, expected the name of an image without its folder")
-    return list(dict.fromkeys(ids))
+        if len(image_id) > MAX_ID_CHARACTERS or not image_id.isprintable():
+            raise ValueError(f"{path}:{line}: {image_id[:40]!r}, expected the name of an image")
+        if image_id:
+            ids[image_id] = None
+    return list(ids)
+
+
+def read_xml(path: pathlib.Path) -> bytes:
+    """The bytes of an annotation. Raises AnnotationError for what is too long to be one."""
+    return darknet.read_bytes(path, MAX_BYTES, "a devkit annotation", AnnotationError)
 
 
 def read_names(devkit: pathlib.Path, ids: Sequence[str]) -> tuple[str, ...]:
@@ -189,7 +213,7 @@ def read_names(devkit: pathlib.Path, ids: Sequence[str]) -> tuple[str, ...]:
     for image_id in ids:
         path = devkit / "Annotations" / f"{image_id}.xml"
         if path.is_file():
-            names |= {found.name for found in parse_annotation(path.read_bytes(), str(path))[2]}
+            names |= {found.name for found in parse_annotation(read_xml(path), str(path))[2]}
     if not names:
         raise ValueError(f"{devkit}: no object in its annotations, so no class")
     return tuple(sorted(names))
@@ -208,7 +232,7 @@ def read_annotations(folder: str | os.PathLike[str], split: str, names: Sequence
         path = devkit / "Annotations" / f"{image_id}.xml"
         if not path.is_file():
             raise ValueError(f"{path}: no such file, but {split} lists {image_id}")
-        width, height, found = parse_annotation(path.read_bytes(), str(path))
+        width, height, found = parse_annotation(read_xml(path), str(path))
         if width <= 0 or height <= 0:
             raise AnnotationError(f"{path}: a size of {width}x{height}, expected the image's")
         objects = to_objects(clean_objects(found, width, height, names, counts), names)

@@ -14,8 +14,8 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.object_detection import voc
 
-from yolojax.data.annotations import SPLIT_FILES, find_devkit, read_names, read_split, split_file
-from yolojax.data.images import encode_png
+from yolojax.data.annotations import MAX_BYTES, SPLIT_FILES, find_devkit, read_names, read_split, split_file
+from yolojax.data.images import MAX_IMAGE_BYTES, encode_png
 from yolojax.data.records import dataset_info, devkit_examples, example, recorded_counts
 from yolojax.data.shapes import SHAPE_NAMES, SHAPE_SPLITS, SIZE, draw_sample
 
@@ -95,8 +95,8 @@ with tfds.core.registered.skip_registration():
             with recorded_counts(self, split) as counts:
                 yield from devkit_examples(
                     read_split(devkit, split),
-                    lambda image_id: _read(_image_path(devkit, image_id)),
-                    lambda image_id: _read(devkit / "Annotations" / f"{image_id}.xml"),
+                    lambda image_id: _read(_image_path(devkit, image_id), MAX_IMAGE_BYTES),
+                    lambda image_id: _read(devkit / "Annotations" / f"{image_id}.xml", MAX_BYTES),
                     self.builder_config.names,
                     f"{devkit} ({split})",
                     counts,
@@ -157,5 +157,9 @@ def _image_path(devkit: pathlib.Path, image_id: str) -> pathlib.Path:
     return next((path for path in candidates if path.is_file()), candidates[0])
 
 
-def _read(path: pathlib.Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+def _read(path: pathlib.Path, limit: int) -> bytes | None:
+    """None for a file that is missing; one that is too long is cut just after `limit`, which its reader refuses."""
+    if not path.is_file():
+        return None
+    with open(path, "rb") as file:
+        return file.read(min(path.stat().st_size, limit) + 1)

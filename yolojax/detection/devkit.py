@@ -1,5 +1,6 @@
 """Detections as the devkit's text files: one per class, `image score xmin ymin xmax ymax` on each line."""
 
+import array
 import math
 import os
 import pathlib
@@ -13,7 +14,8 @@ from yolojax.detection.records import Detections
 
 Path = str | os.PathLike[str]
 STANDARD_NAME = re.compile(r"comp\d+_det_[^_]+_(.+)")
-Row = tuple[float, float, float, float, float, int]  # box, score, label
+MAX_BYTES = 1 << 28  # of one class
+MAX_LINE = 1000  # characters
 
 
 def classes_with_files(folder: Path) -> tuple[str, ...]:
@@ -34,12 +36,12 @@ def read_detections(folder: Path, names: Sequence[str], image_ids: Sequence[str]
     if missing:
         raise ValueError(f"{folder}: no file *_CLASS.txt for {', '.join(missing)}; give only names that have one")
     place = {image_id: i for i, image_id in enumerate(image_ids)}
-    rows: list[list[Row]] = [[] for _ in image_ids]
+    rows = [array.array("d") for _ in image_ids]
     for label, name in enumerate(names):
         for line, image_id, score, box in _lines(files[name]):
             if image_id not in place:
                 raise ValueError(f"{files[name]}:{line}: image {image_id[:40]!r} is not in the split")
-            rows[place[image_id]].append((*box, score, label))
+            rows[place[image_id]].extend((*box, score, label))
     return [_to_detections(image) for image in rows]
 
 
@@ -52,6 +54,9 @@ def write_detections(
     """
     if len(detections) != len(image_ids):
         raise ValueError(f"detections of {len(detections)} images for {len(image_ids)} ids")
+    for name in names:
+        if "/" in name or "\\" in name or not name.isprintable():
+            raise ValueError(f"{name!r}: a class name that cannot be part of a file's name; rename the class")
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     for label, name in enumerate(names):
         with (
@@ -85,9 +90,11 @@ def _class_of(stem: str, names: Sequence[str]) -> str:
 
 
 def _lines(path: pathlib.Path) -> Iterator[tuple[int, str, float, tuple[float, float, float, float]]]:
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path}: more than {MAX_BYTES} bytes, expected the detections of one class")
     with open(path, encoding="utf-8", errors="replace") as file:  # stray bytes then fail as a bad line
-        for line, text in enumerate(file, start=1):
-            fields = text.split()
+        for line, text in enumerate(iter(lambda: file.readline(MAX_LINE), ""), start=1):
+            fields = text.split() if len(text) < MAX_LINE else []
             if len(fields) != 6:
                 raise ValueError(f"{path}:{line}: {len(fields)} fields, expected 6: image score xmin ymin xmax ymax")
             score, xmin, ymin, xmax, ymax = (_number(field, f"{path}:{line}") for field in fields[1:])
@@ -104,6 +111,6 @@ def _number(field: str, where: str) -> float:
     return value
 
 
-def _to_detections(rows: Sequence[Row]) -> Detections:
-    table = np.array(rows, np.float64).reshape(-1, 6)
+def _to_detections(rows: "array.array[float]") -> Detections:
+    table = np.array(rows, np.float64).reshape(-1, 6)  # box, score, label
     return Detections(table[:, :4], table[:, 4], table[:, 5].astype(np.int32))

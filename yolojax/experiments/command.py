@@ -1,9 +1,12 @@
 """What the commands share: flags, several processes, and one line for a mistake of the user's."""
 
+import contextlib
 import logging as python_logging
+import os
 import pathlib
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 import jax
@@ -14,6 +17,10 @@ DISTRIBUTED = flags.DEFINE_bool("distributed", False, "One of several processes;
 COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0, where nothing else tells it.")
 PROCESSES = flags.DEFINE_integer("processes", None, "How many processes there are, with --coordinator.")
 PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, with --coordinator.")
+MISTAKE = 2  # exit code
+# A process that is not heard of for so long is dead, and ends the others. JAX's own default is 100.
+HEARTBEAT_SECONDS = 30
+DEBUG_NANS = flags.DEFINE_bool("debug-nans", False, "A traceback from the operation that first gives a NaN; slow.")
 TRACEBACK = flags.DEFINE_bool("traceback", False, "Show where an error came from.")
 
 
@@ -30,21 +37,54 @@ def _parse(argv: Sequence[str]) -> list[str]:
         return flags.FLAGS(argv)
     except (flags.Error, AttributeError, KeyError, OSError) as error:
         fail(error)
+    except Exception as error:  # a config is a program, and raises what it likes
+        if "--traceback" in argv:
+            raise
+        fail(ValueError(f"the config does not run: {type(error).__name__}: {error}"))
 
 
 def _guarded(main: Callable[[list[str]], None], arguments: list[str], positional: bool) -> None:
     logging.set_verbosity(logging.INFO)
     logging.get_absl_handler().addFilter(_is_ours_or_an_error)
+    jax.config.update("jax_debug_nans", DEBUG_NANS.value)
     if arguments and not positional:
         fail(ValueError(f"unexpected argument {arguments[0]!r}; see --help"))
-    if DISTRIBUTED.value or COORDINATOR.value:
-        jax.distributed.initialize(COORDINATOR.value, PROCESSES.value, PROCESS_ID.value)
+    with _joined() if DISTRIBUTED.value or COORDINATOR.value else contextlib.nullcontext():
+        try:
+            main(arguments)
+        except (ValueError, OSError) as error:
+            if TRACEBACK.value:
+                raise
+            fail(error)
+
+
+@contextlib.contextmanager
+def _joined() -> Iterator[None]:
+    """Within the block this is one of several processes.
+
+    After an error it ends at once: on the orderly way out JAX waits for the other processes, which wait for this one.
+    """
     try:
-        main(arguments)
-    except (ValueError, OSError) as error:
-        if TRACEBACK.value:
-            raise
-        fail(error)
+        jax.distributed.initialize(
+            COORDINATOR.value, PROCESSES.value, PROCESS_ID.value, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
+        )
+    except ValueError as error:
+        fail(ValueError(f"{error} Give --coordinator HOST:PORT --processes N --process_id I"))
+    try:
+        yield
+    except SystemExit as leaving:
+        if leaving.code == MISTAKE:
+            _end(MISTAKE)
+        raise
+    except Exception:
+        traceback.print_exc()
+        _end(1)
+
+
+def _end(code: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _is_ours_or_an_error(record: python_logging.LogRecord) -> bool:
@@ -55,7 +95,7 @@ def _is_ours_or_an_error(record: python_logging.LogRecord) -> bool:
 def fail(error: BaseException) -> NoReturn:
     """One line for the user, and exit code 2."""
     print("error:", " ".join(str(error).split()), file=sys.stderr)
-    sys.exit(2)
+    sys.exit(MISTAKE)
 
 
 def workdir(flag: str | None) -> pathlib.Path:

@@ -4,13 +4,14 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 
 from yolojax import darknet, export, network, training
 from yolojax.experiments.train_run import save_darknet
 
-FORMATS = ("darknet", "orbax", "onnx", "stablehlo", "safetensors")
+FORMATS = ("darknet", "orbax", "onnx", "stablehlo", "safetensors", "compressed")
 WITH_NMS = ("onnx", "stablehlo")
 TRUNCATED = ("darknet", "orbax")
 
@@ -27,6 +28,8 @@ def convert(
     size: int = 0,
     suppression: export.Suppression | None = None,
     platforms: Sequence[str] | None = None,
+    values: str = "float32",
+    bits: int = 5,
 ) -> None:
     """Writes the network at `source` as `to`, and beside every format but Orbax a card (`export.card_path`).
 
@@ -42,6 +45,8 @@ def convert(
       size: of the input in pixels; 0 for the one in the .cfg.
       suppression: ONNX and StableHLO then decode the head and suppress boxes.
       platforms: what StableHLO is for; by default `export.DEFAULT_PLATFORMS`.
+      values: how a compressed file stores weights: float32, float16 or clustered.
+      bits: of the codes of clustered weights.
 
     Raises:
       ValueError: what is missing, does not fit, or does not go together.
@@ -72,6 +77,13 @@ def convert(
             export.write_stablehlo(*pair, path, facts, platforms=platforms, suppression=suppression)
         case "safetensors":
             export.write_safetensors(*pair, path, facts, seen=model.seen)
+        case "compressed":
+            # The mAP was measured with the weights as they were: only lossless files may claim it.
+            facts = facts if values == "float32" else dataclasses.replace(facts, measured=None)
+            notes = {"mAP": facts.measured.map_11point, "on": facts.measured.data} if facts.measured else {}
+            options: Any = {"names": model.names, "seen": model.seen, "values": values, "bits": bits, "notes": notes}
+            export.write_compressed(path, *pair, **options)
+            export.write_card(path, *pair, export.compressed_interface(values), facts)
     print(f"wrote {path}")
 
 

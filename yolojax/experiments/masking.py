@@ -1,7 +1,6 @@
 """From a config to masks."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ import ml_collections
 import numpy as np
 
 from yolojax import network, pruning, training
+from yolojax.experiments.sensitivity_file import read_sensitivity
 
 
 def make_masks(
@@ -61,7 +61,7 @@ def read_amounts(config: ml_collections.ConfigDict, architecture: network.Archit
     path = pathlib.Path(config.amounts)
     if not path.is_file():
         raise ValueError(f"{path}: no such file; expected a sensitivity.json that yolojax.study wrote")
-    found = json.loads(path.read_text())
+    found = read_sensitivity(path)
     if found["method"] != config.method:
         raise ValueError(f"{path} is about pruning by {found['method']}, the config prunes by {config.method}")
     names = {conv.name for conv in architecture.convolutions}

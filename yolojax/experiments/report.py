@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import ml_collections
 
-from yolojax import darknet, data, network, pruning, training
+from yolojax import darknet, data, export, network, pruning, training
 from yolojax.experiments import figures, markdown, masking, pictures, setup
 
 
@@ -16,7 +16,8 @@ from yolojax.experiments import figures, markdown, masking, pictures, setup
 class Stage:
     """One network of a run, with its numbers.
 
-    `weights_bytes` is the size of its dense .weights file, `samples` what `pictures.sample` gave.
+    `weights_bytes` is the size of its dense .weights file, `compressed_bytes` that of its lossless compressed file
+    (None where the coder is not installed), `samples` what `pictures.sample` gave.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Stage:
     nonzero: int
     macs: int
     weights_bytes: int
+    compressed_bytes: int | None
     evaluation: training.Evaluation
     samples: Sequence[pictures.Sample]
 
@@ -61,6 +63,7 @@ def make_stage(
         nonzero=pruning.count_nonzeros(variables["params"]),
         macs=pruning.macs(architecture, size, size),
         weights_bytes=pruning.dense_bytes(architecture),
+        compressed_bytes=export.compressed_bytes(architecture, variables) if export.can_compress() else None,
         evaluation=evaluation,
         samples=samples,
     )
@@ -133,6 +136,11 @@ def to_markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
+def megabytes(size: int | None) -> str:
+    """In MB of 10^6 bytes."""
+    return "-" if size is None else f"{size / 1e6:.2f}"
+
+
 def _spread(config: ml_collections.ConfigDict) -> str:
     if config.amounts:
         return f"amounts per layer by their sensitivity (`{config.amounts}`)"
@@ -140,7 +148,8 @@ def _spread(config: ml_collections.ConfigDict) -> str:
 
 
 def _stage_table(stages: Sequence[Stage]) -> list[str]:
-    header = ["network", "parameters", "non-zero", "MACs", ".weights MB", "mAP (11-point)", "mAP (area)", "mAP at 0.25"]
+    header = ["network", "parameters", "non-zero", "MACs", ".weights MB", "compressed MB"]
+    header += ["mAP (11-point)", "mAP (area)", "mAP at 0.25"]
     rows = [
         [
             stage.name,
@@ -148,6 +157,7 @@ def _stage_table(stages: Sequence[Stage]) -> list[str]:
             f"{stage.nonzero:,}",
             f"{stage.macs / 1e9:.3f} G",
             f"{stage.weights_bytes / 1e6:.2f}",
+            megabytes(stage.compressed_bytes),
             f"{stage.evaluation.map_11point:.4f}",
             f"{stage.evaluation.map_area:.4f}",
             f"{stage.evaluation.map_11point_at_025:.4f}",

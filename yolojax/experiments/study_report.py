@@ -12,6 +12,7 @@ import ml_collections
 
 from yolojax import darknet, data
 from yolojax.experiments import markdown, pictures, setup, study_figures
+from yolojax.experiments.report import megabytes
 from yolojax.experiments.study_rows import Group, Row, group_rows
 
 TITLES = {"filter": "Filters", "weight": "Weights"}
@@ -75,6 +76,7 @@ def to_markdown(
         f"- mAP: 11-point, {original['evaluation']['protocol_text']}; the columns at .25 count only detections of "
         "confidence ≥ 0.25.",
         f"- Published: {published()['source']}. Another network on other data, unless this is VOC2007.",
+        "- Compressed MB: the retrained network, lossless. The original compressed its weight rows.",
         "- Row 0 is the unpruned network; retrained alike it shows what retraining alone brings.",
         "",
     ]
@@ -91,7 +93,16 @@ def to_markdown(
 def result_table(method: str, original: Mapping[str, Any], groups: Sequence[Group]) -> list[str]:
     """The original's columns, and more; the published numbers beside each row."""
     counted = ["parameters", "the original's count"] if method == "filter" else ["parameters not 0"]
-    header = [f"{method}s pruned %", *counted, "dense MB", "MACs", "mAP pruned", "retrained", "of unpruned"]
+    header = [
+        f"{method}s pruned %",
+        *counted,
+        "dense MB",
+        "compressed MB",
+        "MACs",
+        "mAP pruned",
+        "retrained",
+        "of unpruned",
+    ]
     header += ["pruned at .25", "retrained at .25"]
     header += [f"published {name}" for name in ("params", "MB", "pruned", "retrained")]
     control = next((group for group in groups if group.name == "control"), None)
@@ -120,6 +131,7 @@ def _result_row(method: str, amount: float, original: Mapping[str, Any], group: 
         f"{100 * amount:g}",
         *counted,
         f"{after['weights_bytes'] / 1e6:.1f}",
+        megabytes(after["compressed_bytes"]),
         f"{after['macs'] / 1e9:.2f} G",
         f"{pruned['evaluation']['map_11point']:.4f}",
         retrained(lambda stage: stage["evaluation"]["map_11point"]),

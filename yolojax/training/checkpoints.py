@@ -18,6 +18,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from yolojax import darknet, network
+from yolojax.training import stored
 from yolojax.training.state import TrainState
 
 FORMAT = 1
@@ -84,9 +85,12 @@ class Checkpoints:
 
         Raises ValueError for another architecture and for a checkpoint that is damaged.
         """
+        stored.hush_closed_loop()
         step = self._manager.latest_step()
         assert step is not None, "no checkpoint to restore"
-        meta = _read_meta(self._manager, step)
+        with stored.refusing(pathlib.Path(self._manager.directory) / str(step)):
+            meta = _read_meta(self._manager, step)
+            stored.check_meta(meta, pathlib.Path(self._manager.directory) / str(step))
         saved = darknet.parse_cfg(meta["cfg"], source=f"{self._manager.directory}/{step}")
         if saved != architecture:
             raise ValueError(
@@ -118,7 +122,7 @@ def save_model(path: str | pathlib.Path, model: Model) -> None:
 def load_model(path: str | pathlib.Path) -> Model:
     """The network in the newest checkpoint of `path`, a folder that a run or `save_model` wrote.
 
-    Raises ValueError when there is none.
+    Raises ValueError when there is none, and for one that is damaged, or that holds a value which is not finite.
     """
     folder = pathlib.Path(path).resolve()
     if (folder / "checkpoints").is_dir():  # a run's workdir
@@ -130,14 +134,18 @@ def load_model(path: str | pathlib.Path) -> Model:
         step = manager.latest_step()
         if step is None:
             raise ValueError(f"{path}: holds no checkpoint; expected a folder with one folder per step")
-        meta = _read_meta(manager, step)
-        architecture = darknet.parse_cfg(meta["cfg"], source=f"{folder}/{step}")
-        with _reading(folder, step):
-            # The optimizer's part is read too and dropped: its shape is not known here.
-            tree = manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore()))["state"]
-            _check({name: tree[name] for name in ("params", "batch_stats")}, meta)
+        with stored.refusing(folder / str(step)):
+            meta = _read_meta(manager, step)
+            stored.check_meta(meta, folder / str(step))
+            architecture = darknet.parse_cfg(meta["cfg"], source=f"{folder}/{step}")
+            with _reading(folder, step):
+                item = stored.check_arrays(folder / str(step) / "state", architecture)
+                args = ocp.args.PyTreeRestore(item=item, partial_restore=True)  # not the optimizer's part
+                tree = manager.restore(step, args=ocp.args.Composite(state=args))["state"]
+                _check(tree, meta)
     variables = jax.tree.map(np.asarray, {"params": tree["params"], "batch_stats": tree["batch_stats"]})
     network.check_variables(architecture, variables)
+    stored.check_values(variables, f"{folder}/{step}")
     return Model(architecture, variables, tuple(meta["names"]), int(meta["seen"]))
 
 

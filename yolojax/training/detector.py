@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import jax
@@ -24,7 +25,8 @@ class Detector:
         """
         check_size(model.architecture, protocol.size)
         self._size = protocol.size
-        variables, apply = model.variables, network.apply
+        variables: Any = model.variables
+        apply: Callable[..., jax.Array] = network.apply
         if fast:
             variables = network.prepare_fast(model.architecture, model.variables, size=protocol.size)
             apply = network.apply_fast

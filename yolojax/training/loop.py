@@ -65,7 +65,7 @@ def fit(
       the state is saved.
     """
     best: dict[str, float] = {}
-    with Checkpoints(workdir / "checkpoints") as checkpoints, StopRequest() as stop:
+    with StopRequest() as stop, Checkpoints(workdir / "checkpoints") as checkpoints:
         if checkpoints.latest_step is not None:
             state, extra = checkpoints.restore(state, architecture)
             best = extra["best"]

@@ -1,0 +1,60 @@
+"""Reading a sensitivity.json that a user names: every value that is taken from it is checked."""
+
+import itertools
+import json
+import math
+from typing import Any, TypeGuard
+
+from yolojax import darknet
+from yolojax.darknet.files import Path
+
+MAX_BYTES = 1 << 24
+EXPECTED = "a sensitivity.json that yolojax.study wrote"
+
+
+def read_sensitivity(path: Path) -> dict[str, Any]:
+    """The analysis in `path`: method, amounts, original, total and layers as `experiments.sensitivity` writes them.
+
+    Raises ValueError with the path and what is wrong, and OSError.
+    """
+    text = darknet.read_text(path, MAX_BYTES, EXPECTED)
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: no JSON ({str(error)[:80]}), expected {EXPECTED}") from None
+    if problem := _problem(found):
+        raise ValueError(f"{path}: {problem}, expected {EXPECTED}")
+    return found
+
+
+def _problem(found: Any) -> str:
+    """What is wrong; empty for nothing."""
+    if not isinstance(found, dict) or not isinstance(found.get("layers"), dict):
+        return "no layers in it"
+    if not isinstance(found.get("method"), str):
+        return "no method in it"
+    amounts = found.get("amounts")
+    if not _are_fractions(amounts) or any(a >= b for a, b in itertools.pairwise([0, *amounts])):
+        return "amounts are no ascending fractions above 0"
+    if not _are_fractions([found.get("original")]):
+        return "original is no mAP"
+    if not _is_count(found.get("total")):
+        return "total is no number of weights or filters"
+    for name, layer in found["layers"].items():
+        if not isinstance(layer, dict) or not _is_count(layer.get("size")):
+            return f"size of layer {name[:40]!r} is no number of weights or filters"
+        scores = layer.get("map_11point")
+        if not _are_fractions(scores) or len(scores) != len(amounts):
+            return f"map_11point of layer {name[:40]!r} is not one mAP for each amount"
+    return ""
+
+
+def _are_fractions(values: Any) -> TypeGuard[list[float]]:
+    """Whether this is a list of finite numbers in 0..1."""
+    return isinstance(values, list) and all(
+        isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= 1 for value in values
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and 0 < value <= 10**9
