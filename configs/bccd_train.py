@@ -2,7 +2,7 @@
 
     python -m yolojax.train --config configs/bccd_train.py --config.data=devkit:PATH/bccd
 
-For two CPU cores.
+For two CPU cores: 25 minutes, mAP .46 at 192x192.
 """
 
 import ml_collections

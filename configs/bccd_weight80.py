@@ -2,7 +2,7 @@
 
     python -m yolojax.prune --config configs/bccd_weight80.py --config.data=devkit:PATH/bccd
 
-For two CPU cores, after configs/bccd_train.py and configs/bccd_tune.py.
+For two CPU cores, after configs/bccd_train.py and configs/bccd_tune.py: 5 minutes, mAP .290 pruned and .627 retrained.
 """
 
 import ml_collections

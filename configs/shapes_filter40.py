@@ -2,7 +2,7 @@
 
     python -m yolojax.prune --config configs/shapes_filter40.py --config.model=runs/shapes_train/model.weights
 
-For two CPU cores.
+For two CPU cores: a minute, mAP .275 pruned and .619 retrained.
 """
 
 import ml_collections

@@ -2,7 +2,7 @@
 
     python -m yolojax.train --config configs/shapes_train.py
 
-For two CPU cores.
+For two CPU cores: 5 minutes, mAP .766.
 """
 
 import ml_collections

@@ -2,7 +2,7 @@
 
     python -m yolojax.prune --config configs/shapes_weight80.py --config.model=runs/shapes_train/model.weights
 
-For two CPU cores.
+For two CPU cores: a minute, mAP .222 pruned and .673 retrained.
 """
 
 import ml_collections

@@ -2,7 +2,7 @@
 
     python -m yolojax.study --config configs/study_bccd.py --config.data=devkit:PATH/bccd
 
-For two CPU cores, after configs/bccd_train.py and configs/bccd_tune.py.
+For two CPU cores, after configs/bccd_train.py and configs/bccd_tune.py: an hour. The result is in docs/results/bccd.
 """
 
 import ml_collections

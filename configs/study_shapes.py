@@ -2,7 +2,7 @@
 
     python -m yolojax.study --config configs/study_shapes.py
 
-For two CPU cores.
+For two CPU cores: 13 minutes.
 """
 
 import ml_collections
