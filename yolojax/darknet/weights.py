@@ -189,8 +189,8 @@ def _read_array(file: BinaryIO, slot: Slot) -> np.ndarray:
     if slot.leaf != "kernel":
         return array
     height, width, channels, filters = slot.shape
-    array = array.reshape(filters, channels, height, width)
-    return np.ascontiguousarray(array.transpose(2, 3, 1, 0))  # (height, width, in, out)
+    kernel = array.reshape(filters, channels, height, width)
+    return np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))  # (height, width, in, out)
 
 
 def _checked_finite(array: np.ndarray, slot: Slot, path: Path) -> np.ndarray:
