@@ -111,13 +111,13 @@ def wait_for_training(process, workdir, reached):
         time.sleep(0.01)
 
 
-def test_a_disk_that_is_full(whole, command, tmp_path):
+def test_a_disk_that_is_full(command, tmp_path):
     # The largest file that bash lets its child write, in kB; the shell's limit stands for the disk's.
     process = command(tmp_path / "run", limit="ulimit -f 12;")
     _, stderr = process.communicate(timeout=300)
     assert process.returncode == 2, stderr
     assert re.search(r"^error: .*(could not be written|File too large)", stderr, re.MULTILINE), stderr
-    assert "Traceback (most recent call last):\n  File" not in stderr.split("error:")[-1]
+    assert "Traceback" not in stderr
 
 
 def test_two_runs_in_one_workdir(config, trained, tmp_path):

@@ -10,6 +10,7 @@ import os
 import pathlib
 import signal
 import sys
+import time
 
 import jax
 import numpy as np
@@ -109,7 +110,7 @@ def train(architecture, variables, masks, dataset, workdir):
 
     def step(state, batch):
         sizes.add(batch["image"].shape[1])
-        interfere(int(state.step[0]) + 1)
+        interfere(int(state.step[0]) + 1, workdir / "checkpoints")
         return compiled(state, batch)
 
     state = training.fit(
@@ -125,14 +126,25 @@ def train(architecture, variables, masks, dataset, workdir):
     return state, sizes
 
 
-def interfere(step: int) -> None:
+def interfere(step: int, checkpoints: pathlib.Path) -> None:
     """What the flags ask for before `step`."""
     if STOP.value:
         at, process, number = STOP.value.split(":")
         if (step, jax.process_index()) == (int(at), int(process)):
+            if number == "SIGKILL":  # these steps are quicker than a save
+                wait_for(checkpoints / str(step - step % SAVE_EVERY))
             os.kill(os.getpid(), signal.Signals[number])
+        if number == "SIGTERM" and step >= int(at):  # and quicker than the notice to the other processes
+            time.sleep(0.5)
     if FAIL.value == f"{step}:{jax.process_index()}":
         raise ValueError(f"a mistake on process {jax.process_index()}")
+
+
+def wait_for(path: pathlib.Path) -> None:
+    """Returns when `path` exists; after a minute anyway."""
+    end = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def watch_writes(folder: pathlib.Path) -> set[str]:

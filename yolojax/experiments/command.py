@@ -45,7 +45,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
 
 def _guarded(main: Callable[[list[str]], None], arguments: list[str], positional: bool) -> None:
     logging.set_verbosity(logging.INFO)
-    logging.get_absl_handler().addFilter(_is_ours_or_an_error)
+    logging.get_absl_handler().addFilter(_is_worth_a_line)
     jax.config.update("jax_debug_nans", DEBUG_NANS.value)
     if arguments and not positional:
         fail(ValueError(f"unexpected argument {arguments[0]!r}; see --help"))
@@ -87,14 +87,19 @@ def _end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _is_ours_or_an_error(record: python_logging.LogRecord) -> bool:
-    """Orbax and TFDS tell a page of progress per checkpoint and data set."""
+def _is_worth_a_line(record: python_logging.LogRecord) -> bool:
+    """Orbax and TFDS tell a page of progress per checkpoint and data set.
+
+    Orbax also logs, with a traceback per thread, the errors that it then raises.
+    """
+    if "orbax" in record.pathname:
+        return False
     return record.levelno >= python_logging.ERROR or "yolojax" in record.pathname
 
 
 def fail(error: BaseException) -> NoReturn:
     """One line for the user, and exit code 2."""
-    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    sys.stderr.write(f"error: {' '.join(str(error).split())}\n")  # one write: other threads may have something to say
     sys.exit(MISTAKE)
 
 

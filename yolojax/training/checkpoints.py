@@ -38,6 +38,7 @@ class Checkpoints:
     """The checkpoints of one run. Use as a context manager; leaving it waits for saves in progress."""
 
     def __init__(self, folder: str | pathlib.Path, *, keep: int = 2):
+        stored.hush_closed_loop()
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
         self._manager = ocp.CheckpointManager(pathlib.Path(folder).resolve(), options=options)
 
@@ -85,7 +86,6 @@ class Checkpoints:
 
         Raises ValueError for another architecture and for a checkpoint that is damaged.
         """
-        stored.hush_closed_loop()
         step = self._manager.latest_step()
         assert step is not None, "no checkpoint to restore"
         with stored.refusing(pathlib.Path(self._manager.directory) / str(step)):

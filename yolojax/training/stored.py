@@ -34,8 +34,8 @@ def refusing(checkpoint: pathlib.Path) -> Iterator[None]:
 def hush_closed_loop() -> None:
     """Keeps one kind of report off stderr, for the rest of the process.
 
-    When one array cannot be read, Orbax raises that and closes its event loop; for each array that was on its way
-    TensorStore then has a traceback printed, "Event loop is closed", which tells nothing more.
+    When one array cannot be read or written, Orbax raises that and closes its event loop; for each array that was on
+    its way TensorStore then has a traceback printed, "Event loop is closed", which tells nothing more.
     """
     if sys.unraisablehook is not _report:
         global _report_before
