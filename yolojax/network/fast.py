@@ -7,24 +7,37 @@ largest logit. For inference only. Measured in docs/benchmarks.md.
 from collections.abc import Mapping
 from typing import Any
 
+import flax.struct
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from yolojax.network import winograd
+from yolojax.network import blocks, winograd
 from yolojax.network.architecture import Architecture, Convolutional, Maxpool, Region, Reorg, Route
 from yolojax.network.folding import fold_batch_norm
 from yolojax.network.module import LEAKY_SLOPE, maxpool, reorg
 
-# Feature maps of at most so many cells a side go by tiles of 2x2, and by tiles of 4x4; larger ones directly.
-SMALL, MEDIUM = 40, 256
+# Feature maps of at most so many cells a side go by Winograd's tiles of 2x2, larger ones by tiles of 4x4.
+SMALL = 30
 # Winograd's sums are per input channel, its gain per filter and channel: with few of them it does not pay.
 LEAST_CHANNELS = 16
-# Images have few channels: a product with their 3x3 patches is quicker than XLA's convolution for so many filters.
-MOST_IMAGE_CHANNELS = 4
 
-Prepared = dict[str, dict[str, Any]]
+
+@flax.struct.dataclass
+class Convolution:
+    """One convolution, prepared.
+
+    `kernel` is (height, width, in, out), or what `method` takes: (in, out), (16 in, 4 out) or Winograd's tuple of
+    matrices; `bias` is (out,). `pooled`: the 2x2 max pooling that follows is done along with it.
+    """
+
+    kernel: Any
+    bias: Any
+    method: str = flax.struct.field(pytree_node=False)
+    pooled: bool = flax.struct.field(pytree_node=False)
+
+
+Prepared = dict[str, Convolution]
 
 
 def method(layer: Convolutional, channels: int, side: int, platform: str) -> str:
@@ -33,22 +46,11 @@ def method(layer: Convolutional, channels: int, side: int, platform: str) -> str
         return "direct"  # cuDNN and the TPU's compiler choose for themselves
     if layer.size == 1 and layer.stride == 1 and layer.padding == 0:
         return "product"
-    if layer.size != 3 or layer.stride != 1 or layer.padding != 1 or layer.filters < LEAST_CHANNELS:
+    if layer.size != 3 or layer.stride != 1 or layer.padding != 1:
         return "direct"
-    if channels <= MOST_IMAGE_CHANNELS:
-        return "patches"
-    if channels < LEAST_CHANNELS or side > MEDIUM:
-        return "direct"
+    if channels < LEAST_CHANNELS:
+        return "blocks"
     return "winograd2" if side <= SMALL else "winograd4"
-
-
-def methods(architecture: Architecture, size: int, platform: str) -> dict[str, str]:
-    """{convolution: its method} for `size` x `size` images."""
-    shapes = architecture.shapes_at(size, size)
-    return {
-        conv.name: method(conv.layer, conv.kernel_shape[2], shapes[conv.index].height, platform)
-        for conv in architecture.convolutions
-    }
 
 
 def prepare_fast(
@@ -63,24 +65,44 @@ def prepare_fast(
       platform: cpu, gpu or tpu; JAX's default backend if None.
 
     Returns:
-      {convolution: {"kernel", "bias"}}, float32: a kernel is (height, width, in, out), a matrix (in, out) for a product
-      with the channels or (9 in, out) with the patches, or Winograd's tuple of matrices.
+      {convolution: what is needed to compute it}, float32.
     """
-    chosen = methods(architecture, size, platform or jax.default_backend())
+    platform = platform or jax.default_backend()
+    folded = fold_batch_norm(architecture, variables)
+    shapes = architecture.shapes_at(size, size)
+    pooled = _pooled(architecture, size) if platform == "cpu" else set()
     prepared = {}
-    for name, leaves in fold_batch_norm(architecture, variables).items():
-        kernel: Any = leaves["kernel"]
-        match chosen[name]:
+    for conv in architecture.convolutions:
+        kernel: Any = folded[conv.name]["kernel"]
+        chosen = method(conv.layer, conv.in_channels, shapes[conv.index].height, platform)
+        match chosen:
             case "product":
                 kernel = kernel[0, 0]
-            case "patches":
-                kernel = kernel.reshape(-1, kernel.shape[-1])
-            case "winograd2":
-                kernel = winograd.transform_kernel(kernel, 2)
-            case "winograd4":
-                kernel = winograd.transform_kernel(kernel, 4)
-        prepared[name] = {"kernel": kernel, "bias": leaves["bias"]}
+            case "blocks":
+                kernel = blocks.block_kernel(kernel)
+            case "winograd2" | "winograd4":
+                kernel = winograd.transform_kernel(kernel, int(chosen[-1]))
+        prepared[conv.name] = Convolution(kernel, folded[conv.name]["bias"], chosen, conv.index in pooled)
     return prepared
+
+
+def _pooled(architecture: Architecture, size: int) -> set[int]:
+    """The convolutions that nothing but a 2x2 max pooling reads."""
+    shapes = architecture.shapes_at(size, size)
+    layers = range(len(architecture.layers))
+    readers: dict[int, list[int]] = {i: [j for j in layers if i in architecture.sources(j)] for i in layers}
+    return {
+        conv.index
+        for conv in architecture.convolutions
+        if len(readers[conv.index]) == 1
+        and _halves(architecture.layers[readers[conv.index][0]])
+        and shapes[conv.index].height % 2 == shapes[conv.index].width % 2 == 0
+    }
+
+
+def _halves(layer: Any) -> bool:
+    """Whether it takes the largest of each 2x2 cells, of a map with even sides."""
+    return isinstance(layer, Maxpool) and (layer.size, layer.stride) == (2, 2) and layer.padding <= 1
 
 
 def apply_fast(
@@ -104,7 +126,8 @@ def apply_fast(
             case Convolutional():
                 x = _convolve(layer, prepared[architecture.name(index)], inputs[0].astype(dtype))
             case Maxpool():
-                x = _pool(layer, inputs[0])
+                before = prepared.get(architecture.name(index - 1)) if index else None
+                x = inputs[0] if before and before.pooled else _pool(layer, inputs[0])
             case Route():
                 x = jnp.concatenate(inputs, axis=-1)
             case Reorg():
@@ -115,36 +138,39 @@ def apply_fast(
     return outputs[-1].astype(jnp.float32)
 
 
-def _convolve(layer: Convolutional, leaves: Mapping[str, Any], x: jax.Array) -> jax.Array:
-    kernel = jax.tree.map(lambda leaf: jnp.asarray(leaf, x.dtype), leaves["kernel"])
-    if isinstance(kernel, tuple):
-        x = winograd.convolve(x, kernel, round(np.sqrt(len(kernel))) - 2)
-    elif kernel.ndim == 2:
-        x = x if kernel.shape[0] == x.shape[-1] else _patches(x)
-        batch, height, width, channels = x.shape
-        x = (x.reshape(-1, channels) @ kernel).reshape(batch, height, width, -1)
-    else:
-        x = lax.conv_general_dilated(
-            x,
-            kernel,
-            window_strides=(layer.stride, layer.stride),
-            padding=[(layer.padding, layer.padding)] * 2,
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-    x = x + jnp.asarray(leaves["bias"], x.dtype)[None, None, None, :]
+def _convolve(layer: Convolutional, prepared: Convolution, x: jax.Array) -> jax.Array:
+    kernel = jax.tree.map(lambda leaf: jnp.asarray(leaf, x.dtype), prepared.kernel)
+    pooled = prepared.pooled
+    match prepared.method:
+        case "winograd2" | "winograd4":
+            x = winograd.convolve(x, kernel, int(prepared.method[-1]), pooled=pooled)
+        case "blocks":
+            x = blocks.convolve(x, kernel, pooled=pooled)
+        case "product":
+            batch, height, width, channels = x.shape
+            x = (x.reshape(-1, channels) @ kernel).reshape(batch, height, width, -1)
+            x = _halve(x) if pooled else x
+        case _:
+            x = lax.conv_general_dilated(
+                x,
+                kernel,
+                window_strides=(layer.stride, layer.stride),
+                padding=[(layer.padding, layer.padding)] * 2,
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            )
+            x = _halve(x) if pooled else x
+    # Both grow with x, so they may come after the pooling.
+    x = x + jnp.asarray(prepared.bias, x.dtype)[None, None, None, :]
     return jnp.maximum(x, jnp.asarray(LEAKY_SLOPE, x.dtype) * x) if layer.activation == "leaky" else x
 
 
-def _patches(x: jax.Array) -> jax.Array:
-    """(B, H, W, C) -> (B, H, W, 9 C): the 3x3 neighbours of each cell, zeros outside."""
-    _, height, width, _ = x.shape
-    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return jnp.concatenate([x[:, i : i + height, j : j + width] for i in range(3) for j in range(3)], axis=-1)
-
-
 def _pool(layer: Maxpool, x: jax.Array) -> jax.Array:
+    if _halves(layer) and x.shape[1] % 2 == x.shape[2] % 2 == 0:
+        return _halve(x)
+    return maxpool(x, layer.size, layer.stride, layer.padding)
+
+
+def _halve(x: jax.Array) -> jax.Array:
     batch, height, width, channels = x.shape
-    if (layer.size, layer.stride) != (2, 2) or height % 2 or width % 2:
-        return maxpool(x, layer.size, layer.stride, layer.padding)
     x = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
     return jnp.maximum(jnp.maximum(x[:, :, 0, :, 0], x[:, :, 0, :, 1]), jnp.maximum(x[:, :, 1, :, 0], x[:, :, 1, :, 1]))

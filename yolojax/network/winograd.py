@@ -4,6 +4,7 @@ F(m x m, 3x3): tiles of m x m outputs from (m+2) x (m+2) inputs, with (m+2)² pr
 slices, sums and matrix products, so that XLA spends its time in products.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -51,8 +52,11 @@ def transform_kernel(kernel: np.ndarray, tile: int) -> tuple[np.ndarray, ...]:
     return tuple(np.ascontiguousarray(part, np.float32) for part in moved.reshape(-1, *kernel.shape[2:]))
 
 
-def convolve(x: jax.Array, kernels: Sequence[jax.Array], tile: int) -> jax.Array:
-    """The convolution of x (B, H, W, in), padded by 1, with what `transform_kernel` gave: (B, H, W, out)."""
+def convolve(x: jax.Array, kernels: Sequence[jax.Array], tile: int, *, pooled: bool = False) -> jax.Array:
+    """The convolution of x (B, H, W, in), padded by 1, with what `transform_kernel` gave: (B, H, W, out).
+
+    With `pooled` the largest of each 2x2 cells, (B, H/2, W/2, out), for H and W that are even.
+    """
     inputs, _, output = TRANSFORMS[tile]
     batch, height, width, channels = x.shape
     rows, columns, span = -(-height // tile), -(-width // tile), tile + 2
@@ -69,13 +73,20 @@ def convolve(x: jax.Array, kernels: Sequence[jax.Array], tile: int) -> jax.Array
             products.append(values @ kernels[i * span + j])
     filters = kernels[0].shape[-1]
     found = [product.reshape(batch, rows, columns, filters) for product in products]
-    parts = []
+    parts = []  # parts[i][j]: cell i, j of every tile
     for i in range(tile):
         line = [_combine(output[i], found[j::span]) for j in range(span)]
-        parts.append(jnp.stack([_combine(output[j], line) for j in range(tile)], axis=3))
+        parts.append([_combine(output[j], line) for j in range(tile)])
+    if pooled:
+        tile, height, width = tile // 2, height // 2, width // 2
+        parts = [[_largest(parts, 2 * i, 2 * j) for j in range(tile)] for i in range(tile)]
     # (B, rows, tile, columns, tile, out)
-    y = jnp.stack(parts, axis=2).reshape(batch, rows * tile, columns * tile, filters)
-    return y[:, :height, :width]
+    y = jnp.stack([jnp.stack(line, axis=3) for line in parts], axis=2)
+    return y.reshape(batch, rows * tile, columns * tile, filters)[:, :height, :width]
+
+
+def _largest(parts: Sequence[Sequence[jax.Array]], i: int, j: int) -> jax.Array:
+    return functools.reduce(jnp.maximum, [parts[i][j], parts[i][j + 1], parts[i + 1][j], parts[i + 1][j + 1]])
 
 
 def _combine(factors: np.ndarray, values: Sequence[jax.Array]) -> jax.Array:
