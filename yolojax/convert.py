@@ -27,9 +27,11 @@ VALUES = flags.DEFINE_enum(
     "values", "float32", ["float32", "float16", "clustered"], "compressed: how weights are stored."
 )
 BITS = flags.DEFINE_integer("bits", 5, "compressed, clustered: 2**bits centres for each layer.")
+flags.adopt_module_key_flags(command)  # for --help
 
 
 def main(_: list[str]) -> None:
+    command.require(model=MODEL.value)
     experiments.convert(
         MODEL.value,
         TO.value,

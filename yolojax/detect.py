@@ -12,9 +12,11 @@ OUT = flags.DEFINE_string("out", "detections", "A folder for the pictures and de
 SIZE = flags.DEFINE_integer("size", 416, "Input size in pixels.")
 SCORE = flags.DEFINE_float("score_threshold", 0.25, "Lower scores are not shown.")
 NMS = flags.DEFINE_float("nms_iou", 0.45, "Per-class NMS threshold.")
+flags.adopt_module_key_flags(command)  # for --help
 
 
 def main(images: list[str]) -> None:
+    command.require(model=MODEL.value)
     model = training.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value)
     protocol = training.Protocol(SIZE.value, SCORE.value, NMS.value)
     experiments.detect_files(model, images, OUT.value, protocol)

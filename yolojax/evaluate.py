@@ -4,6 +4,8 @@ python -m yolojax.evaluate --model model.weights --data voc2007
 python -m yolojax.evaluate --detections results/ --devkit VOCdevkit/VOC2007
 """
 
+import pathlib
+
 from absl import flags
 
 from yolojax import experiments, training
@@ -22,16 +24,24 @@ NMS = flags.DEFINE_float("nms_iou", 0.45, "Per-class NMS threshold.")
 DETECTIONS = flags.DEFINE_string("detections", "", "A folder of devkit files, *_CLASS.txt, in place of --model.")
 DEVKIT = flags.DEFINE_string("devkit", "", "The devkit folder that --detections is measured against.")
 SAVE = flags.DEFINE_string("save_detections", "", "A folder for the model's detections as devkit files.")
+OF_MODEL = (MODEL, CFG, DATA, DATA_DIR, SIZE, BATCH_SIZE, SCORE, NMS, SAVE)
 JSON = flags.DEFINE_string("json", "", "A file for the result.")
+flags.adopt_module_key_flags(command)  # for --help
 
 
 def main(_: list[str]) -> None:
-    protocol = training.Protocol(SIZE.value, SCORE.value, NMS.value)
+    if JSON.value and not pathlib.Path(JSON.value).absolute().parent.is_dir():
+        raise ValueError(f"--json {JSON.value}: no such folder; make it first")
     if DETECTIONS.value or DEVKIT.value:
+        command.require(detections=DETECTIONS.value, devkit=DEVKIT.value)
+        if given := [flag.name for flag in OF_MODEL if flag.present]:
+            raise ValueError(f"--{given[0]} goes with --model, not with --detections")
         result = experiments.evaluate_detections(
-            DETECTIONS.value, DEVKIT.value, SPLIT.value, experiments.read_names(NAMES.value), protocol
+            DETECTIONS.value, DEVKIT.value, SPLIT.value, experiments.read_names(NAMES.value)
         )
     else:
+        command.require(model=MODEL.value)
+        protocol = training.Protocol(SIZE.value, SCORE.value, NMS.value)
         result = experiments.evaluate_model(
             training.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value),
             DATA.value,

@@ -1,4 +1,4 @@
-"""Train a network: python -m yolojax.train --config configs/train_shapes.py"""
+"""Train a network: python -m yolojax.train --config configs/shapes_train.py"""
 
 from absl import flags
 from ml_collections import config_flags
@@ -8,6 +8,7 @@ from yolojax.experiments import command
 
 CONFIG = config_flags.DEFINE_config_file("config", "configs/base.py", "The run; --config.NAME=VALUE overrides.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Where results go; runs/<config's name> by default.")
+flags.adopt_module_key_flags(command)  # for --help
 
 
 def main(_: list[str]) -> None:

@@ -87,7 +87,9 @@ def test_evaluating_saved_detections_gives_the_models_own_map(files, tmp_path):
     result = experiments.evaluate_model(
         model, data, "test", protocol, data_dir=str(tmp_path / "tfds"), save_detections=str(tmp_path / "found")
     )
-    again = experiments.evaluate_detections(str(tmp_path / "found"), str(files / "squares"), "test", (), protocol)
+    again = experiments.evaluate_detections(str(tmp_path / "found"), str(files / "squares"), "test", ())
+    assert again.protocol_text.startswith("detections as given, devkit matching at IoU > 0.5")
+    assert again.to_json()["protocol"] == {"match_iou": 0.5}
     assert again.detections == result.detections > 0
     assert again.ap_area == pytest.approx(result.ap_area, abs=1e-6)
     assert detection.classes_with_files(tmp_path / "found") == ("blue", "red")
@@ -99,7 +101,12 @@ def test_evaluating_saved_detections_gives_the_models_own_map(files, tmp_path):
     [
         (("prune", "--config", "configs/filter40.py"), "yolov2-voc.weights: no such file or folder"),
         (("prune", "--config", "configs/filter40.py", "--config.amout=0.2"), "amout"),
+        (("prune", "--config", "configs/filter40.py", "--config.decay=-1"), "decay -1.0, expected at least 0"),
         (("train", "--config", "nowhere.py"), "nowhere.py"),
+        (("evaluate", "--data", "shapes"), "--model is missing"),
+        (("evaluate", "--detections", "x"), "--devkit is missing"),
+        (("evaluate", "--detections", "x", "--devkit", "y", "--size", "32"), "--size goes with --model"),
+        (("evaluate", "--model", "x", "--json", "nowhere/x.json"), "nowhere/x.json: no such folder"),
         (("evaluate", "--model", "x.weights", "stray"), "unexpected argument 'stray'"),
         (("convert", "--model", "x.weights"), "out"),
     ],

@@ -64,6 +64,8 @@ def test_a_run_that_is_done_gives_the_same_again(filter_run, config, trained):
     workdir, report = filter_run
     before = (workdir / "model.weights").read_bytes()
     again = experiments.run_pruning(prune_config(config, trained), workdir)
+    assert again.retrain_seconds is None
+    assert "it is not known how long it took" in (workdir / "report.md").read_text()
     assert (workdir / "model.weights").read_bytes() == before
     assert again.stages[2].evaluation.map_area == report.stages[2].evaluation.map_area
 
@@ -109,8 +111,19 @@ def test_mistakes_in_a_config(config, trained, tmp_path):
         ({"model": "nowhere.weights"}, "nowhere.weights: no such file or folder"),
         ({"data": "imagenet"}, "data 'imagenet', expected voc2007"),
         ({"dtype": "float16"}, "dtype 'float16', expected one of float32, bfloat16"),
+        ({"steps": 0, "epochs": 0}, "steps and epochs are both 0"),
+        ({"learning_rate": float("nan")}, "learning_rate nan, expected at least 0"),
+        ({"jitter": 1.5}, r"jitter 1.5, expected 0\.\.1"),
         ({"batch_size": 3}, "batch_size 3 does not divide over 4 devices"),
         ({"sizes": (33,)}, "size 33, expected a positive multiple of the network's stride 8"),
     ]:
         with pytest.raises(ValueError, match=message):
             experiments.run_pruning(prune_config(config, trained, **fields), tmp_path / "mistake")
+
+
+def test_names_of_another_number_than_the_data(config, tmp_path):
+    (tmp_path / "three.names").write_text("a\nb\nc\n")
+    config = config.copy_and_resolve_references()
+    config.data, config.names = "shapes", str(tmp_path / "three.names")
+    with pytest.raises(ValueError, match=r"three\.names has a, b, c; shapes trainval .* has circle, sq"):
+        experiments.run_training(config, tmp_path / "run")

@@ -105,6 +105,17 @@ def test_stopped_at_random_moments_the_run_ends_the_same(number, whole, command,
     assert steps[0] == steps[1]
 
 
+@pytest.mark.slow
+def test_ctrl_c_saves_and_leaves(command, tmp_path):
+    process = command(tmp_path / "run")
+    wait_for_training(process, tmp_path / "run", 0)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert f"stopped at step {steps_logged(tmp_path / 'run')}, which is saved" in stderr
+
+
 def wait_for_training(process, workdir, reached):
     """Returns when a step after `reached` is logged, or the process is gone."""
     while process.poll() is None and steps_logged(workdir) <= reached < STEPS:

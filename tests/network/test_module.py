@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests import helpers
 from yolojax import network
 from yolojax.network import Architecture, Convolutional, Maxpool, Net, Region, Reorg, Route
 from yolojax.network.module import maxpool
@@ -224,3 +225,11 @@ def test_bfloat16_compute_keeps_float32_at_both_ends() -> None:
     assert 1e-5 < error < 0.05
     _, statistics = network.apply_train(ODD, variables, images, dtype=jnp.bfloat16)
     assert {leaf.dtype for leaf in jax.tree.leaves(statistics)} == {jnp.dtype("float32")}
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (1, 3, 32, 32), (1, 32, 32, 1)])
+def test_images_of_another_shape(shape: tuple[int, ...]) -> None:
+    architecture = helpers.small_architecture()
+    variables = helpers.random_variables(architecture)
+    with pytest.raises(ValueError, match=r"expected \(batch, height, width, 3\)"):
+        network.apply(architecture, variables, jnp.zeros(shape))

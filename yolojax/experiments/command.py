@@ -17,9 +17,10 @@ DISTRIBUTED = flags.DEFINE_bool("distributed", False, "One of several processes;
 COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0, where nothing else tells it.")
 PROCESSES = flags.DEFINE_integer("processes", None, "How many processes there are, with --coordinator.")
 PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, with --coordinator.")
-MISTAKE = 2  # exit code
+MISTAKE, INTERRUPTED = 2, 130  # exit codes
 # A process that is not heard of for so long is dead, and ends the others. JAX's own default is 100.
 HEARTBEAT_SECONDS = 30
+QUOTES = "\\'\""
 DEBUG_NANS = flags.DEFINE_bool("debug-nans", False, "A traceback from the operation that first gives a NaN; slow.")
 TRACEBACK = flags.DEFINE_bool("traceback", False, "Show where an error came from.")
 
@@ -27,7 +28,7 @@ TRACEBACK = flags.DEFINE_bool("traceback", False, "Show where an error came from
 def run(main: Callable[[list[str]], None], *, positional: bool = False) -> None:
     """Parses the flags and calls `main` with the arguments that are no flags; none are taken unless `positional`.
 
-    A ValueError or an OSError is one line on stderr and exit code 2.
+    A ValueError or an OSError is one line on stderr and exit code 2; Ctrl-C is one line and exit code 130.
     """
     app.run(lambda argv: _guarded(main, argv[1:], positional), flags_parser=_parse)
 
@@ -35,7 +36,11 @@ def run(main: Callable[[list[str]], None], *, positional: bool = False) -> None:
 def _parse(argv: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
-    except (flags.Error, AttributeError, KeyError, OSError) as error:
+    except (AttributeError, KeyError) as error:
+        # The text is a representation of a representation: 'amout'\\nDid you mean...
+        name, _, hint = str(error).partition("\\n")
+        fail(ValueError(f"the config has no field {name.strip(QUOTES)!r}. {hint.strip(QUOTES)}"))
+    except (flags.Error, OSError) as error:
         fail(error)
     except Exception as error:  # a config is a program, and raises what it likes
         if "--traceback" in argv:
@@ -56,6 +61,9 @@ def _guarded(main: Callable[[list[str]], None], arguments: list[str], positional
             if TRACEBACK.value:
                 raise
             fail(error)
+        except KeyboardInterrupt:
+            sys.stderr.write("interrupted\n")
+            sys.exit(INTERRUPTED)
 
 
 @contextlib.contextmanager
@@ -73,8 +81,8 @@ def _joined() -> Iterator[None]:
     try:
         yield
     except SystemExit as leaving:
-        if leaving.code == MISTAKE:
-            _end(MISTAKE)
+        if leaving.code in (MISTAKE, INTERRUPTED):
+            _end(leaving.code)
         raise
     except Exception:
         traceback.print_exc()
@@ -101,6 +109,13 @@ def fail(error: BaseException) -> NoReturn:
     """One line for the user, and exit code 2."""
     sys.stderr.write(f"error: {' '.join(str(error).split())}\n")  # one write: other threads may have something to say
     sys.exit(MISTAKE)
+
+
+def require(**values: str) -> None:
+    """Raises ValueError where one of these flags has no value."""
+    for name, value in values.items():
+        if not value:
+            raise ValueError(f"--{name} is missing; see --help")
 
 
 def workdir(flag: str | None) -> pathlib.Path:

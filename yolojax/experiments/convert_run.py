@@ -53,6 +53,8 @@ def convert(
     """
     _check_flags(to, cutoff, size, suppression, platforms)
     path = pathlib.Path(out)
+    if not path.name and to != "orbax":
+        raise ValueError(f"--out {out}: a folder, expected the name of a file")
     if cutoff and to == "orbax":
         model = _open_truncated(source, cfg, cutoff, seed)
     else:
@@ -68,8 +70,9 @@ def convert(
         case "darknet" if cutoff:
             darknet.write_weights(*pair, path, seen=model.seen, cutoff=cutoff)
         case "darknet":
+            path = path.with_suffix(".weights")
             save_darknet(model, path)
-            export.write_card(path.with_suffix(".weights"), *pair, export.darknet_interface(model.architecture), facts)
+            export.write_card(path, *pair, export.darknet_interface(model.architecture), facts)
         case "onnx":
             export.write_onnx(*pair, path, facts, suppression=suppression)
         case "stablehlo":
@@ -99,14 +102,15 @@ def measured(source: str, model: training.Model) -> export.Measured | None:
         return None
     if (folder / "report.json").exists():
         report = json.loads((folder / "report.json").read_text())
-        evaluation, data = report["stages"]["retrained"]["evaluation"], report["eval_set"]
-    elif (folder / "evaluation.json").exists():
+        return _measured(report["stages"]["retrained"]["evaluation"], report["eval_set"])
+    if (folder / "evaluation.json").exists():
         evaluation = json.loads((folder / "evaluation.json").read_text())
         config = json.loads((folder / "config.json").read_text())
-        data = f"{config['data']} {config['eval_split']}"
-    else:
-        return None
-    data = f"{data} ({evaluation['images']} images)"
+        return _measured(evaluation, f"{config['data']} {config['eval_split']} ({evaluation['images']} images)")
+    return None
+
+
+def _measured(evaluation: dict[str, Any], data: str) -> export.Measured:
     return export.Measured(evaluation["map_11point"], evaluation["map_area"], data, evaluation["protocol_text"])
 
 

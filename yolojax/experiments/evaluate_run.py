@@ -1,6 +1,8 @@
 """Scoring a network on a data set, or the detection files of any detector on a devkit folder."""
 
+import dataclasses
 import pathlib
+import time
 from collections.abc import Sequence
 
 import jax
@@ -24,16 +26,16 @@ def evaluate_model(
     dataset = data.open_dataset(spec, split, data_dir=data_dir or None, names=model.names or None)
     training.require_names(model, dataset.names, dataset.description)
     evaluator = training.Evaluator(model.architecture, dataset, protocol, batch_size=batch_size)
+    start = time.monotonic()
     found = evaluator.predict(model.variables)
+    seconds = time.monotonic() - start
     if save_detections and jax.process_index() == 0:
         ids = [annotation.image_id for annotation in evaluator.annotations]
         detection.write_detections(save_detections, dataset.names, ids, found)
-    return training.score(evaluator.annotations, found, dataset.names, protocol)
+    return training.score(evaluator.annotations, found, dataset.names, protocol, seconds=seconds)
 
 
-def evaluate_detections(
-    folder: str, devkit: str, split: str, names: Sequence[str], protocol: training.Protocol
-) -> training.Evaluation:
+def evaluate_detections(folder: str, devkit: str, split: str, names: Sequence[str]) -> training.Evaluation:
     """mAP of the detection files in `folder`, one per class, against the annotations of a devkit folder.
 
     `names` restricts the classes; without any, every class that has a file counts.
@@ -42,7 +44,7 @@ def evaluate_detections(
     annotations = data.read_annotations(devkit, split, names)
     ids = [annotation.image_id for annotation in annotations]
     found = detection.read_detections(folder, names, ids)
-    return training.score(annotations, found, names, protocol)
+    return dataclasses.replace(training.score(annotations, found, names, training.Protocol()), foreign=True)
 
 
 def show(result: training.Evaluation, json_path: str) -> None:
@@ -55,7 +57,7 @@ def show(result: training.Evaluation, json_path: str) -> None:
         area = result.ap_area[name]
         print(f"{name:{width}}  " + ("no objects" if value is None else f"{value:8.4f}  {area:6.4f}"))
     print(f"{'mean':{width}}  {result.map_11point:8.4f}  {result.map_area:6.4f}")
-    print(f"{result.images} images, {result.objects} objects, {result.detections} detections; {result.protocol}")
+    print(f"{result.images} images, {result.objects} objects, {result.detections} detections; {result.protocol_text}")
     if json_path:
         setup.write_json(pathlib.Path(json_path), result.to_json())
         logging.info("wrote %s", json_path)

@@ -62,6 +62,7 @@ def prune_and_retrain(config: ml_collections.ConfigDict, subject: Subject, workd
         evaluator = setup.make_evaluator(config, smaller.architecture, subject.eval_set)
     else:
         smaller, masks_left = masked, masks
+    went_on = (workdir / "checkpoints").exists()
     seconds = time.monotonic()
     retrained_model = train_model(config, smaller, subject.train_set, workdir, masks_left, evaluator)
     seconds = time.monotonic() - seconds
@@ -78,8 +79,8 @@ def prune_and_retrain(config: ml_collections.ConfigDict, subject: Subject, workd
         layers=pruning.layer_table(model.architecture, masked.variables, masks),
         masked_filter_parameters=pruning.masked_filter_parameters(model.variables["params"], masks),
         off_grid=off_grid(config, model),
-        retrain_seconds=seconds,
-        total_seconds=time.monotonic() - start,
+        retrain_seconds=None if went_on else seconds,
+        total_seconds=None if went_on else time.monotonic() - start,
     )
     report.write(result, subject.eval_set, workdir)
     return result

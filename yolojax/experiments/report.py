@@ -34,7 +34,8 @@ class Stage:
 class Report:
     """Everything that a pruning run measured.
 
-    `off_grid` has the parameters and MACs that it would have without `round_to`, None where that is 1.
+    `off_grid` has the parameters and MACs that it would have without `round_to`, None where that is 1. The seconds are
+    None for a run that went on after a stop.
     """
 
     config: ml_collections.ConfigDict
@@ -44,8 +45,8 @@ class Report:
     layers: Sequence[pruning.LayerRow]
     masked_filter_parameters: int
     off_grid: dict[str, int] | None
-    retrain_seconds: float
-    total_seconds: float
+    retrain_seconds: float | None
+    total_seconds: float | None
 
 
 def make_stage(
@@ -111,7 +112,7 @@ def to_markdown(report: Report) -> str:
         f"- Network: `{config.model}`; criterion `{config.criterion}`, {_spread(config)}.",
         f"- Retrained on {report.train_set}; measured on {report.eval_set}.",
         f"- Protocol: {protocol}.",
-        f"- Retraining took {report.retrain_seconds:.0f} s, the whole run {report.total_seconds:.0f} s.",
+        _times(report),
         "",
         *_stage_table(report.stages),
         "",
@@ -145,6 +146,12 @@ def _spread(config: ml_collections.ConfigDict) -> str:
     if config.amounts:
         return f"amounts per layer by their sensitivity (`{config.amounts}`)"
     return "one threshold for all layers" if masking.scope(config) == "global" else "the same share of each layer"
+
+
+def _times(report: Report) -> str:
+    if report.retrain_seconds is None or report.total_seconds is None:
+        return "- The run went on from a checkpoint, so it is not known how long it took."
+    return f"- Retraining took {report.retrain_seconds:.0f} s, the whole run {report.total_seconds:.0f} s."
 
 
 def _stage_table(stages: Sequence[Stage]) -> list[str]:

@@ -18,6 +18,32 @@ from yolojax import darknet, data, detection, training
 FREE = frozenset(
     ("steps", "epochs", "data_dir", "threads", "log_every", "save_every", "eval_every", "eval_batch_size", "pictures")
 )
+# Least and most; None: no bound.
+RANGES: dict[str, tuple[float | None, float | None]] = {
+    "batch_size": (1, None),
+    "cutoff": (0, None),
+    "decay": (0, None),
+    "epochs": (0, None),
+    "eval_batch_size": (1, None),
+    "eval_every": (0, None),
+    "exposure": (1, None),
+    "hue": (0, 1),
+    "jitter": (0, 1),
+    "learning_rate": (0, None),
+    "log_every": (1, None),
+    "max_boxes": (1, None),
+    "momentum": (0, 1),
+    "nms_iou": (0, 1),
+    "pictures": (0, None),
+    "saturation": (1, None),
+    "save_every": (1, None),
+    "score_threshold": (0, 1),
+    "seed": (0, None),
+    "size": (1, None),
+    "steps": (0, None),
+    "threads": (1, None),
+    "warmup_steps": (0, None),
+}
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
@@ -27,6 +53,7 @@ def claim(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Ite
 
     Raises ValueError when another run is in it, or was, with other settings.
     """
+    check_ranges(config)
     folder = pathlib.Path(workdir)
     if jax.process_index() > 0:
         yield folder
@@ -44,6 +71,18 @@ def claim(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Ite
             check_same_run(config, folder)
         write_json(folder / "config.json", to_dict(config))
         yield folder
+
+
+def check_ranges(config: ml_collections.ConfigDict) -> None:
+    """Raises ValueError for a number that makes no sense."""
+    for name, (least, most) in RANGES.items():
+        value = config.get(name, least)
+        # Written so that NaN is refused.
+        if not ((least is None or value >= least) and (most is None or value <= most)):
+            expected = f"at least {least}" if most is None else f"{least}..{most}"
+            raise ValueError(f"{name} {value}, expected {expected}")
+    if not (config.steps or config.epochs):
+        raise ValueError("steps and epochs are both 0; give one of them")
 
 
 def check_same_run(config: ml_collections.ConfigDict, folder: pathlib.Path) -> None:
@@ -71,7 +110,10 @@ def open_split(config: ml_collections.ConfigDict, split: str, names: tuple[str, 
     """The data set of the config; `names` (or the config's file) settles the order of its classes."""
     if not names and config.names:
         names = tuple(darknet.read_names(config.names))
-    return data.open_dataset(config.data, split, data_dir=config.data_dir or None, names=names or None)
+    dataset = data.open_dataset(config.data, split, data_dir=config.data_dir or None, names=names or None)
+    if config.names and (names := tuple(darknet.read_names(config.names))) != dataset.names:
+        raise ValueError(f"{config.names} has {', '.join(names)}; {dataset.description} has {', '.join(dataset.names)}")
+    return dataset
 
 
 def make_evaluator(config: ml_collections.ConfigDict, architecture: Any, dataset: data.Dataset) -> training.Evaluator:

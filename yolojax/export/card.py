@@ -101,8 +101,8 @@ def _text(path: pathlib.Path, architecture: Architecture, params: Any, interface
         f"- mAP: {_accuracy(facts.measured)}",
         "",
         *_tensor_lines("Input", interface.inputs),
-        f"Preprocessing: the image as RGB (not BGR), stretched to {net.width}x{net.height} (bilinear, its aspect is "
-        "not kept), divided by 255.",
+        f"Preprocessing: the image as RGB (not BGR), stretched to {net.width}x{net.height} (its aspect is not "
+        "kept; bilinear without antialiasing, as OpenCV's `INTER_LINEAR`), divided by 255.",
         "",
         *_tensor_lines("Output", interface.outputs),
         *_region_lines(architecture, facts.names, decoded=any(t.name == "boxes" for t in interface.outputs)),

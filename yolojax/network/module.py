@@ -148,7 +148,12 @@ def apply(architecture: Architecture, variables: Any, images: jax.Array, *, dtyp
 
     Returns:
       (B, H/32, W/32, A*(5+C)) float32 logits; the last axis is, for each anchor, tx, ty, tw, th, to, classes.
+
+    Raises ValueError for images of another rank or number of channels.
     """
+    channels = architecture.net.channels
+    if images.ndim != 4 or images.shape[3] != channels:
+        raise ValueError(f"images of shape {images.shape}, expected (batch, height, width, {channels})")
     head: Any = Network(architecture, dtype=dtype).apply(variables, images)
     return head
 

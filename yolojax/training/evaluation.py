@@ -23,16 +23,29 @@ class Protocol:
     nms_iou: float = 0.45
     match_iou: float = 0.5
 
+    def __post_init__(self) -> None:
+        for name in ("score_threshold", "nms_iou", "match_iou"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} {getattr(self, name)}, expected 0..1")
+
     def __str__(self) -> str:
         return (
             f"{self.size}x{self.size} (stretched), confidence >= {self.score_threshold}, per-class NMS at IoU "
-            f"{self.nms_iou}, devkit matching at IoU > {self.match_iou}, difficult objects ignored"
+            f"{self.nms_iou}, {self.matching}"
         )
+
+    @property
+    def matching(self) -> str:
+        """How detections are counted, wherever they come from."""
+        return f"devkit matching at IoU > {self.match_iou}, difficult objects ignored"
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """VOC AP of one network on one split. AP of a class without objects is None and not in the mean."""
+    """VOC AP of one network on one split. AP of a class without objects is None and not in the mean.
+
+    `foreign`: the detections come from files, and how they were made is not known; `seconds` is then 0.
+    """
 
     images: int
     objects: int
@@ -44,10 +57,20 @@ class Evaluation:
     map_11point_at_025: float
     protocol: Protocol
     seconds: float
+    foreign: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, strings and numbers."""
-        return {**dataclasses.asdict(self), "protocol_text": str(self.protocol)}
+        fields = dataclasses.asdict(self) | {"protocol_text": self.protocol_text}
+        if self.foreign:
+            fields["protocol"] = {"match_iou": self.protocol.match_iou}
+        del fields["foreign"]
+        return fields
+
+    @property
+    def protocol_text(self) -> str:
+        """What is known of how the detections were made, and how they are counted."""
+        return f"detections as given, {self.protocol.matching}" if self.foreign else str(self.protocol)
 
 
 class Evaluator:

@@ -1,4 +1,4 @@
-"""SIGTERM as a request: what clouds send some seconds before they take a machine."""
+"""Signals as a request: SIGTERM, which clouds send some seconds before they take a machine, and Ctrl-C."""
 
 import signal
 import threading
@@ -8,26 +8,33 @@ from typing import Any
 import jax
 from jax.experimental import multihost_utils
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 class StopRequest:
-    """Within the block, SIGTERM sets a flag; a second one ends the process as always.
+    """Within the block, SIGTERM and Ctrl-C set a flag; a second one ends the process as always.
 
-    With several processes JAX's own notice is used, by which all of them stop at the same step.
+    With several processes JAX's own notice of SIGTERM is used, by which all of them stop at the same step.
+
+    Attributes:
+      exit_code: what a process that leaves on request tells, 128 and the signal's number.
     """
+
+    exit_code = 128 + signal.SIGTERM
 
     def __enter__(self) -> "StopRequest":
         self._received = False
         # Elsewhere than in the main thread Python cannot install a handler.
         self._mine = jax.process_count() == 1 and threading.current_thread() is threading.main_thread()
         if self._mine:
-            self._before = signal.signal(signal.SIGTERM, self._receive)
+            self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._mine:
-            signal.signal(signal.SIGTERM, self._before)
+            self._restore()
 
     def requested(self, step: int) -> bool:
         """Whether to save and leave after `step`; the same answer on every process."""
@@ -37,4 +44,9 @@ class StopRequest:
 
     def _receive(self, number: int, frame: FrameType | None) -> Any:
         self._received = True
-        signal.signal(signal.SIGTERM, self._before)
+        self.exit_code = 128 + number
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

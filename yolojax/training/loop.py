@@ -61,8 +61,8 @@ def fit(
       name_image: what a batch's `index` stands for, for the error about a loss that is not finite.
 
     Returns:
-      The last state, unreplicated. Raises ValueError when the loss is not finite; SystemExit(143) after SIGTERM, when
-      the state is saved.
+      The last state, unreplicated. Raises ValueError when the loss is not finite; SystemExit after SIGTERM (143)
+      or Ctrl-C (130), when the state is saved.
     """
     best: dict[str, float] = {}
     with StopRequest() as stop, Checkpoints(workdir / "checkpoints") as checkpoints:
@@ -101,7 +101,7 @@ def fit(
                         save()
                     checkpoints.wait()
                     logging.warning("stopped at step %d, which is saved; the same command goes on from it", step)
-                    raise SystemExit(143)
+                    raise SystemExit(stop.exit_code)
         finally:
             log.close()
     return parallel.unreplicate(replicated)
