@@ -93,8 +93,8 @@ def size_of(folder: pathlib.Path) -> int:
 def verdict(rows: list[dict[str, float]]) -> list[str]:
     """What grew between the middle third of the rounds and the last; empty where all is flat."""
     third = len(rows) // 3
-    if not third:
-        return ["nothing can be said of fewer than three rounds"]
+    if third <= 2 * SAVE // ROUND:
+        return [f"{len(rows)} rounds are too few to say; give more minutes"]
     middle, last = rows[third:-third], rows[-third:]
     found = []
     for name in ("rss", "compilations", "checkpoints", "open"):

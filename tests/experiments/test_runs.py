@@ -5,6 +5,7 @@ import pytest
 
 from configs import prune_base
 from yolojax import darknet, experiments, network, pruning, training
+from yolojax.experiments import setup
 
 
 def prune_config(config, trained, **fields):
@@ -119,6 +120,19 @@ def test_mistakes_in_a_config(config, trained, tmp_path):
     ]:
         with pytest.raises(ValueError, match=message):
             experiments.run_pruning(prune_config(config, trained, **fields), tmp_path / "mistake")
+
+
+def test_another_network_under_the_same_name(config, tmp_path):
+    config = config.copy_and_resolve_references()
+    config.model = str(tmp_path / "m.weights")
+    (tmp_path / "m.weights").write_bytes(b"one")
+    with setup.claim(config, tmp_path / "run") as folder:
+        (folder / "checkpoints").mkdir()
+    with setup.claim(config, tmp_path / "run"):
+        pass
+    (tmp_path / "m.weights").write_bytes(b"two")
+    with pytest.raises(ValueError, match="other settings: CRC-32 of the model's file .* is now"):
+        setup.check_same_run(config, tmp_path / "run")
 
 
 def test_names_of_another_number_than_the_data(config, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from configs import study_base
 from yolojax import experiments, pruning, training
-from yolojax.experiments import prune_run
+from yolojax.experiments import prune_run, study_rows, study_run
 
 ROWS = ("control", "filter50", "filter50-seed1", "weight80", "weight80-seed1", "control-seed1")
 
@@ -69,8 +69,28 @@ def test_mistakes(study, study_config):
         experiments.run_study(study_config, study, rows=["filter30"])
     other = study_config.copy_and_resolve_references()
     other.learning_rate = 0.5
-    with pytest.raises(ValueError, match=r"control holds a run with other settings: learning_rate 0\.01 is now 0\.5"):
+    with pytest.raises(ValueError, match=r"baseline holds a run with other settings: learning_rate 0\.01 is now 0\.5"):
         experiments.run_study(other, study)
+
+
+def test_what_a_study_may_change(study, study_config):
+    config = study_run.with_model(study_config, study)
+    row = study_rows.choose_rows(config, ["control"])[0]
+    assert study_run.is_done(config, row, study)
+    config.seeds, config.weight_amounts = (0, 7), (0.5, 0.8)
+    assert study_run.is_done(config, row, study)
+    config.steps += 1
+    assert not study_run.is_done(config, row, study)
+    config.steps, config.seed = config.steps - 1, 3
+    assert study_run.is_done(config, row, study)  # a row has its own
+    config.momentum = 0.5
+    with pytest.raises(ValueError, match=r"control holds a run with other settings: momentum 0\.9 is now 0\.5"):
+        study_run.is_done(config, row, study)
+
+
+def test_a_control_of_any_seed_is_the_control(study, study_config):
+    row = study_rows.choose_rows(study_config, ["control-seed1"])[0]
+    assert (row.name, row.kind) == ("control-seed1", "control")
 
 
 def test_sensitivity_against_masks_made_by_hand(study, study_config):

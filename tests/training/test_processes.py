@@ -175,9 +175,9 @@ def test_a_job_that_dies_goes_on_with_another_number_of_processes(folder, alone)
     assert codes[0] == -signal.SIGKILL
     assert codes[1] not in (0, None), told(folder, "job")
     assert newest(steps) == 10
-    # SIGTERM to one process: all save the same step and leave.
-    assert stop(folder, "job", 2, "--stop", "13:1:SIGTERM") == [143, 143], told(folder, "job")
-    assert 13 <= newest(steps) < worker.STEPS
+    # SIGTERM to one process, before its first step: all save the same step and leave.
+    assert stop(folder, "job", 2, "--stop", "11:1:SIGTERM") == [143, 143], told(folder, "job")
+    assert 11 <= newest(steps) < worker.STEPS
     ((result, arrays),) = run(folder, "job", 1, 4)
     assert_same_run(folder, "job", arrays, alone)
     assert result["map"] == pytest.approx(alone[0]["map"], abs=2e-3)

@@ -2,8 +2,10 @@
 
 import contextlib
 import fcntl
+import functools
 import json
 import pathlib
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +20,9 @@ from yolojax import darknet, data, detection, training
 FREE = frozenset(
     ("steps", "epochs", "data_dir", "threads", "log_every", "save_every", "eval_every", "eval_batch_size", "pictures")
 )
+# Which rows a study has does not change any of them.
+FREE |= {"seeds", "control", "filter_amounts", "weight_amounts", "sensitivity_amounts"}
+CONTENT = "CRC-32 of the model's file"  # a key in config.json
 # Least and most; None: no bound.
 RANGES: dict[str, tuple[float | None, float | None]] = {
     "batch_size": (1, None),
@@ -69,7 +74,7 @@ def claim(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Ite
         logging.info("%s, results in %s", devices, folder)
         if (folder / "checkpoints").exists():
             check_same_run(config, folder)
-        write_json(folder / "config.json", to_dict(config))
+        write_json(folder / "config.json", settings(config))
         yield folder
 
 
@@ -87,12 +92,23 @@ def check_ranges(config: ml_collections.ConfigDict) -> None:
 
 def check_same_run(config: ml_collections.ConfigDict, folder: pathlib.Path) -> None:
     """Raises ValueError when the run in `folder` was started with settings that lead elsewhere."""
-    path, new = folder / "config.json", to_dict(config)
+    path, new = folder / "config.json", settings(config)
     old = json.loads(path.read_text()) if path.exists() else new
     other = sorted(name for name in (old.keys() | new.keys()) - FREE if old.get(name) != new.get(name))
     if other:
         changes = ", ".join(f"{name} {old.get(name)!r} is now {new.get(name)!r}" for name in other)
         raise ValueError(f"{folder} holds a run with other settings: {changes}; give a new --workdir or remove it")
+
+
+def settings(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """A config as JSON values, with a checksum of the file that it starts from, if that is a file."""
+    found, path = to_dict(config), pathlib.Path(config.model)
+    if path.is_file():
+        with path.open("rb") as file:
+            found[CONTENT] = functools.reduce(
+                lambda crc, part: zlib.crc32(part, crc), iter(lambda: file.read(1 << 20), b""), 0
+            )
+    return found
 
 
 def to_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:

@@ -13,9 +13,13 @@ METHODS = ("filter", "weight")
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One run: a method, an amount and the seed of its retraining; or, without an amount, a sensitivity analysis."""
+    """One run: a method, an amount and the seed of its retraining; or, without an amount, a sensitivity analysis.
+
+    `kind` is the name without the seed.
+    """
 
     name: str
+    kind: str
     method: str
     amount: float | None = None
     seed: int = 0
@@ -32,12 +36,14 @@ def all_rows(config: ml_collections.ConfigDict) -> list[Row]:
     for method in METHODS:
         kinds += [(f"{method}{100 * amount:g}", method, amount) for amount in config[f"{method}_amounts"]]
     rows = [
-        Row(name if seed == config.seeds[0] else f"{name}-seed{seed}", method, amount, seed)
-        for name, method, amount in kinds
+        Row(kind if seed == config.seeds[0] else f"{kind}-seed{seed}", kind, method, amount, seed)
+        for kind, method, amount in kinds
         for seed in config.seeds
     ]
     if config.sensitivity_amounts:
-        rows += [Row(f"sensitivity-{method}", method, None, config.seeds[0]) for method in METHODS]
+        rows += [
+            Row(f"sensitivity-{method}", f"sensitivity-{method}", method, None, config.seeds[0]) for method in METHODS
+        ]
     return rows
 
 
@@ -78,5 +84,5 @@ def group_rows(rows: Sequence[Row], folder: pathlib.Path) -> list[Group]:
         folders = tuple(folder / row.name for row in members)
         reports = tuple(json.loads((place / "report.json").read_text()) for place in folders)
         samples = json.loads((folders[0] / "samples.json").read_text())
-        groups.append(Group(members[0].name, method, amount, folders, reports, samples))
+        groups.append(Group(members[0].kind, method, amount, folders, reports, samples))
     return groups

@@ -65,7 +65,9 @@ def is_done(config: ml_collections.ConfigDict, row: Row, folder: pathlib.Path) -
     setup.check_same_run(row_config(config, row), path.parent)
     if row.amount is None:
         return sensitivity.is_whole(row_config(config, row), json.loads(path.read_text()))
-    return True
+    # More steps than it has: it goes on.
+    old = json.loads((path.parent / "config.json").read_text())
+    return (old["steps"], old["epochs"]) == (config.steps, config.epochs)
 
 
 def with_model(config: ml_collections.ConfigDict, folder: pathlib.Path) -> ml_collections.ConfigDict:
@@ -77,7 +79,9 @@ def with_model(config: ml_collections.ConfigDict, folder: pathlib.Path) -> ml_co
     for name, value in config.baseline.items():
         baseline[name] = value
     place = folder / "baseline"
-    if not (place / "evaluation.json").exists():
+    if (place / "evaluation.json").exists():
+        setup.check_same_run(baseline, place)
+    else:
         with setup.claim(baseline, place):
             train_and_measure(baseline, place)
     config.model = str(place / "model.weights")

@@ -92,7 +92,7 @@ def _largest(parts: Sequence[Sequence[jax.Array]], i: int, j: int) -> jax.Array:
 def _combine(factors: np.ndarray, values: Sequence[jax.Array]) -> jax.Array:
     """The sum of factor * value without what is multiplied by 0; by 1 and -1 is free."""
     terms = [(factor, value) for factor, value in zip(factors, values, strict=True) if factor]
-    parts = [value if abs(factor) == 1 else value * jnp.float32(factor) for factor, value in terms]
+    parts = [value if abs(factor) == 1 else value * jnp.asarray(factor, value.dtype) for factor, value in terms]
     total = -parts[0] if terms[0][0] == -1 else parts[0]
     for (factor, _), part in zip(terms[1:], parts[1:], strict=True):
         total = total - part if factor == -1 else total + part

@@ -1,20 +1,26 @@
 """Signals as a request: SIGTERM, which clouds send some seconds before they take a machine, and Ctrl-C."""
 
+import itertools
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Any
 
 import jax
+from absl import logging
 from jax.experimental import multihost_utils
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# JAX agrees on one of these numbers and tests for equality, so over a process's life none may be left out.
+_calls = itertools.count(1)
 
 
 class StopRequest:
     """Within the block, SIGTERM and Ctrl-C set a flag; a second one ends the process as always.
 
-    With several processes JAX's own notice of SIGTERM is used, by which all of them stop at the same step.
+    With several processes JAX's own notice of SIGTERM is used, by which all of them stop at the same step. A request
+    that comes when the last one is over ends the process when the block does. What is ignored, as Ctrl-C is in a
+    shell's background jobs, stays so.
 
     Attributes:
       exit_code: what a process that leaves on request tells, 128 and the signal's number.
@@ -27,7 +33,11 @@ class StopRequest:
         # Elsewhere than in the main thread Python cannot install a handler.
         self._mine = jax.process_count() == 1 and threading.current_thread() is threading.main_thread()
         if self._mine:
-            self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+            self._before = {
+                number: signal.signal(number, self._receive)
+                for number in SIGNALS
+                if signal.getsignal(number) != signal.SIG_IGN
+            }
         return self
 
     def __exit__(
@@ -35,11 +45,14 @@ class StopRequest:
     ) -> None:
         if self._mine:
             self._restore()
+        if kind is None and self._received:
+            logging.warning("stopped; what was trained is saved")
+            raise SystemExit(self.exit_code)
 
-    def requested(self, step: int) -> bool:
-        """Whether to save and leave after `step`; the same answer on every process."""
+    def requested(self) -> bool:
+        """Whether to save and leave now; the same answer on every process, which all ask after each step."""
         if jax.process_count() > 1:
-            return multihost_utils.reached_preemption_sync_point(step)
+            return multihost_utils.reached_preemption_sync_point(next(_calls))
         return self._received
 
     def _receive(self, number: int, frame: FrameType | None) -> Any:

@@ -29,7 +29,6 @@ class LoopSettings:
     log_every: int = 20
     save_every: int = 500
     eval_every: int = 0
-    progress: str = "train"
 
 
 def fit(
@@ -72,7 +71,11 @@ def fit(
             batches.set_state(extra["data"])  # type: ignore[attr-defined]
             logging.info("resumed %s at step %d %s", workdir, int(state.step), _say(best))
         start = int(state.step)
-        if start >= settings.steps:
+        if start > settings.steps:
+            raise ValueError(
+                f"{workdir} is at step {start}, past the {settings.steps} of this run; give a new --workdir"
+            )
+        if start == settings.steps:
             return jax.device_get(state)
         replicated = parallel.replicate(state)
         log = _Log(workdir, settings, learning_rate, start, name_image)
@@ -81,6 +84,7 @@ def fit(
             log.check_finite()
             position = batches.get_state()  # type: ignore[attr-defined]
             checkpoints.save(parallel.unreplicate(replicated), architecture, names, data=position, best=best)
+            log.saved()
 
         try:
             for step in range(start + 1, settings.steps + 1):
@@ -96,7 +100,7 @@ def fit(
                         logging.info("%s", _say(best))
                 if step % settings.save_every == 0 or step == settings.steps:
                     save()
-                if stop.requested(step):
+                if stop.requested():
                     if step % settings.save_every and step < settings.steps:
                         save()
                     checkpoints.wait()
@@ -127,7 +131,7 @@ class _Log:
         self._bar = tqdm(
             total=settings.steps,
             initial=start,
-            desc=settings.progress,
+            desc="train",
             unit="step",
             disable=jax.process_index() > 0,
             mininterval=1.0,
@@ -155,6 +159,10 @@ class _Log:
         """Values of an evaluation, in a line of their own; its time counts for no step."""
         self._writer.write(step, values)
         self._since += time.monotonic() - self._mark
+        self._mark = time.monotonic()
+
+    def saved(self) -> None:
+        """A checkpoint was begun; that was no waiting for data."""
         self._mark = time.monotonic()
 
     def check_finite(self) -> None:
