@@ -37,6 +37,9 @@ def main(_: list[str]) -> None:
         work(coordinator, int(processes), int(process), int(batch_size))
         return
     counts = [int(count) for count in PROCESSES.value]
+    cores = len(os.sched_getaffinity(0))
+    if max(counts) > cores or any(BATCH_SIZE.value % count for count in counts):
+        sys.exit(f"error: processes {counts}, expected at most {cores} (cores), dividing the batch {BATCH_SIZE.value}")
     runs = {("strong", n): BATCH_SIZE.value for n in counts} | {("weak", n): BATCH_SIZE.value * n for n in counts}
     seconds: dict[tuple[str, int], list[float]] = {run: [] for run in runs}
     for _ in range(ROUNDS.value):

@@ -17,11 +17,6 @@ def plain_iou(a, b):
     return w * h / union if union > 0 else 0.0
 
 
-def test_corners():
-    found = boxes.xywh_to_xyxy(np.float32([[[5, 4, 2, 6]], [[0.5, 0.5, 1, 0]]]))
-    np.testing.assert_array_equal(found, [[[4, 1, 6, 7]], [[0, 0.5, 1, 0.5]]])
-
-
 def test_iou_of_known_boxes():
     base = np.float32([1, 1, 2, 2])
     others = np.float32([[1, 1, 2, 2], [2, 1, 2, 2], [3, 1, 2, 2], [9, 9, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0]])

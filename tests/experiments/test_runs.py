@@ -131,7 +131,7 @@ def test_another_network_under_the_same_name(config, tmp_path):
     with setup.claim(config, tmp_path / "run"):
         pass
     (tmp_path / "m.weights").write_bytes(b"two")
-    with pytest.raises(ValueError, match="other settings: CRC-32 of the model's file .* is now"):
+    with pytest.raises(ValueError, match=r"other settings: CRC-32 of the model's file .* is now"):
         setup.check_same_run(config, tmp_path / "run")
 
 

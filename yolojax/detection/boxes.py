@@ -1,19 +1,7 @@
-"""Boxes as arrays: `xywh` is centre x, centre y, width, height; `xyxy` is left, top, right, bottom."""
+"""Boxes as arrays; `xywh` is centre x, centre y, width, height."""
 
 import jax
 import jax.numpy as jnp
-
-
-def xywh_to_xyxy(boxes: jax.Array) -> jax.Array:
-    """(..., 4) -> (..., 4), in the same unit."""
-    centre, half = boxes[..., :2], boxes[..., 2:] / 2
-    return jnp.concatenate([centre - half, centre + half], axis=-1)
-
-
-def xyxy_to_xywh(boxes: jax.Array) -> jax.Array:
-    """(..., 4) -> (..., 4), in the same unit."""
-    low, high = boxes[..., :2], boxes[..., 2:]
-    return jnp.concatenate([(low + high) / 2, high - low], axis=-1)
 
 
 def iou_xywh(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -62,7 +62,7 @@ def prune_and_retrain(config: ml_collections.ConfigDict, subject: Subject, workd
         evaluator = setup.make_evaluator(config, smaller.architecture, subject.eval_set)
     else:
         smaller, masks_left = masked, masks
-    went_on = (workdir / "checkpoints").exists()
+    went_on = any((workdir / "checkpoints").glob("[0-9]*"))
     seconds = time.monotonic()
     retrained_model = train_model(config, smaller, subject.train_set, workdir, masks_left, evaluator)
     seconds = time.monotonic() - seconds
