@@ -37,6 +37,8 @@ def _parse(argv: Sequence[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
     except (AttributeError, KeyError) as error:
+        if str(error)[:1] not in QUOTES:
+            fail(error)
         # The text is a representation of a representation: 'amout'\\nDid you mean...
         name, _, hint = str(error).partition("\\n")
         fail(ValueError(f"the config has no field {name.strip(QUOTES)!r}. {hint.strip(QUOTES)}"))
