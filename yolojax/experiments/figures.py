@@ -25,10 +25,12 @@ def loss(metrics: pathlib.Path, path: pathlib.Path) -> None:
     axes = figure.subplots()
     steps = [line["step"] for line in lines]
     other = ("step", "learning_rate", "images_per_second", "data_wait_share")
-    for name in sorted(set(lines[0]) - set(other), key=lambda name: name != "loss"):
-        axes.plot(steps, [line[name] for line in lines], label=name, linewidth=2 if name == "loss" else 1)
+    for name in sorted(set(lines[0]) - set(other), key=lambda name: (name != "loss", name)):
+        values = [line[name] for line in lines]
+        if any(values):  # the prior's term is there for the first images only; a logarithm has no 0
+            axes.plot(steps, values, label=name, linewidth=2 if name == "loss" else 1)
     axes.set(xlabel="step", ylabel="loss (per image)", yscale="log")
-    axes.legend()
+    figure.legend(loc="outside right upper")
     save(figure, path)
 
 
