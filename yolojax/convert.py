@@ -11,7 +11,7 @@ from absl import flags
 from yolojax import experiments, export
 from yolojax.experiments import command, convert_run
 
-MODEL = flags.DEFINE_string("model", "", "A checkpoint folder, a run's workdir or a .weights file.")
+MODEL = flags.DEFINE_string("model", None, "A checkpoint folder, a run's workdir or a .weights file.", required=True)
 CFG = flags.DEFINE_string("cfg", "", "The .cfg of a .weights file; beside it by default.")
 NAMES = flags.DEFINE_string("names", "", "A file with one class name per line.")
 TO = flags.DEFINE_enum("to", "darknet", convert_run.FORMATS, "What to write.")
@@ -27,11 +27,9 @@ VALUES = flags.DEFINE_enum(
     "values", "float32", ["float32", "float16", "clustered"], "compressed: how weights are stored."
 )
 BITS = flags.DEFINE_integer("bits", 5, "compressed, clustered: 2**bits centres for each layer.")
-flags.adopt_module_key_flags(command)  # for --help
 
 
 def main(_: list[str]) -> None:
-    command.require(model=MODEL.value)
     experiments.convert(
         MODEL.value,
         TO.value,

@@ -5,18 +5,16 @@ from absl import flags
 from yolojax import experiments, training
 from yolojax.experiments import command
 
-MODEL = flags.DEFINE_string("model", "", "A checkpoint folder, a run's workdir or a .weights file.")
+MODEL = flags.DEFINE_string("model", None, "A checkpoint folder, a run's workdir or a .weights file.", required=True)
 CFG = flags.DEFINE_string("cfg", "", "The .cfg of a .weights file; beside it by default.")
 NAMES = flags.DEFINE_string("names", "", "A file with one class name per line.")
 OUT = flags.DEFINE_string("out", "detections", "A folder for the pictures and detections.json.")
 SIZE = flags.DEFINE_integer("size", 416, "Input size in pixels.")
 SCORE = flags.DEFINE_float("score_threshold", 0.25, "Lower scores are not shown.")
 NMS = flags.DEFINE_float("nms_iou", 0.45, "Per-class NMS threshold.")
-flags.adopt_module_key_flags(command)  # for --help
 
 
 def main(images: list[str]) -> None:
-    command.require(model=MODEL.value)
     model = training.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value)
     protocol = training.Protocol(SIZE.value, SCORE.value, NMS.value)
     experiments.detect_files(model, images, OUT.value, protocol)

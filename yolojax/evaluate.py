@@ -24,23 +24,22 @@ NMS = flags.DEFINE_float("nms_iou", 0.45, "Per-class NMS threshold.")
 DETECTIONS = flags.DEFINE_string("detections", "", "A folder of devkit files, *_CLASS.txt, in place of --model.")
 DEVKIT = flags.DEFINE_string("devkit", "", "The devkit folder that --detections is measured against.")
 SAVE = flags.DEFINE_string("save_detections", "", "A folder for the model's detections as devkit files.")
-OF_MODEL = (MODEL, CFG, DATA, DATA_DIR, SIZE, BATCH_SIZE, SCORE, NMS, SAVE)
 JSON = flags.DEFINE_string("json", "", "A file for the result.")
-flags.adopt_module_key_flags(command)  # for --help
+OF_MODEL = (MODEL, CFG, DATA, DATA_DIR, SIZE, BATCH_SIZE, SCORE, NMS, SAVE)
 
 
 def main(_: list[str]) -> None:
     if JSON.value and not pathlib.Path(JSON.value).absolute().parent.is_dir():
         raise ValueError(f"--json {JSON.value}: no such folder; make it first")
     if DETECTIONS.value or DEVKIT.value:
-        command.require(detections=DETECTIONS.value, devkit=DEVKIT.value)
+        require(DETECTIONS, DEVKIT)
         if given := [flag.name for flag in OF_MODEL if flag.present]:
             raise ValueError(f"--{given[0]} goes with --model, not with --detections")
         result = experiments.evaluate_detections(
             DETECTIONS.value, DEVKIT.value, SPLIT.value, experiments.read_names(NAMES.value)
         )
     else:
-        command.require(model=MODEL.value)
+        require(MODEL)
         protocol = training.Protocol(SIZE.value, SCORE.value, NMS.value)
         result = experiments.evaluate_model(
             training.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value),
@@ -52,6 +51,13 @@ def main(_: list[str]) -> None:
             save_detections=SAVE.value,
         )
     experiments.show(result, JSON.value)
+
+
+def require(*needed: flags.FlagHolder[str]) -> None:
+    """Raises ValueError where one of these flags has no value."""
+    for flag in needed:
+        if not flag.value:
+            raise ValueError(f"--{flag.name} is missing; see --help")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from yolojax.experiments import command
 CONFIG = config_flags.DEFINE_config_file("config", "configs/study_voc.py", "The study; --config.NAME=VALUE overrides.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Where results go; runs/<config's name> by default.")
 ROWS = flags.DEFINE_list("rows", [], "Only these rows, as in filter40,weight80,sensitivity-filter; default all.")
-flags.adopt_module_key_flags(command)  # for --help
 
 
 def main(_: list[str]) -> None:

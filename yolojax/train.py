@@ -8,7 +8,6 @@ from yolojax.experiments import command
 
 CONFIG = config_flags.DEFINE_config_file("config", "configs/base.py", "The run; --config.NAME=VALUE overrides.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Where results go; runs/<config's name> by default.")
-flags.adopt_module_key_flags(command)  # for --help
 
 
 def main(_: list[str]) -> None:

@@ -88,7 +88,7 @@ def test_evaluating_saved_detections_gives_the_models_own_map(files, tmp_path):
         model, data, "test", protocol, data_dir=str(tmp_path / "tfds"), save_detections=str(tmp_path / "found")
     )
     again = experiments.evaluate_detections(str(tmp_path / "found"), str(files / "squares"), "test", ())
-    assert again.protocol_text.startswith("detections as given, devkit matching at IoU > 0.5")
+    assert str(again.protocol).startswith("detections as given, devkit matching at IoU > 0.5")
     assert again.to_json()["protocol"] == {"match_iou": 0.5}
     assert again.detections == result.detections > 0
     assert again.ap_area == pytest.approx(result.ap_area, abs=1e-6)

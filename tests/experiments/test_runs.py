@@ -69,6 +69,8 @@ def test_a_run_that_is_done_gives_the_same_again(filter_run, config, trained):
     assert "it is not known how long it took" in (workdir / "report.md").read_text()
     assert (workdir / "model.weights").read_bytes() == before
     assert again.stages[2].evaluation.map_area == report.stages[2].evaluation.map_area
+    with pytest.raises(ValueError, match=r"is at step \d+, past the 2 of this run; give a new --workdir"):
+        experiments.run_pruning(prune_config(config, trained, steps=2), workdir)
 
 
 def test_weights_stay_dropped_through_retraining(config, trained, tmp_path):
@@ -131,7 +133,7 @@ def test_another_network_under_the_same_name(config, tmp_path):
     with setup.claim(config, tmp_path / "run"):
         pass
     (tmp_path / "m.weights").write_bytes(b"two")
-    with pytest.raises(ValueError, match=r"other settings: CRC-32 of the model's file .* is now"):
+    with pytest.raises(ValueError, match=r"other settings: SHA-256 of the model's file .* is now"):
         setup.check_same_run(config, tmp_path / "run")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from configs import study_base
 from yolojax import experiments, pruning, training
-from yolojax.experiments import prune_run, study_rows, study_run
+from yolojax.experiments import prune_run, setup, study_rows, study_run
 
 ROWS = ("control", "filter50", "filter50-seed1", "weight80", "weight80-seed1", "control-seed1")
 
@@ -81,6 +81,9 @@ def test_what_a_study_may_change(study, study_config):
     assert study_run.is_done(config, row, study)
     config.steps += 1
     assert not study_run.is_done(config, row, study)
+    with setup.claim(study_run.row_config(config, row), study / row.name):  # it went on, and was stopped
+        pass
+    assert not study_run.is_done(config, row, study)
     config.steps, config.seed = config.steps - 1, 3
     assert study_run.is_done(config, row, study)  # a row has its own
     config.momentum = 0.5
@@ -91,6 +94,8 @@ def test_what_a_study_may_change(study, study_config):
 def test_a_control_of_any_seed_is_the_control(study, study_config):
     row = study_rows.choose_rows(study_config, ["control-seed1"])[0]
     assert (row.name, row.kind) == ("control-seed1", "control")
+    (group,) = study_rows.group_rows([row], study)
+    assert group.name == "control"
 
 
 def test_sensitivity_against_masks_made_by_hand(study, study_config):

@@ -30,6 +30,8 @@ def run(main: Callable[[list[str]], None], *, positional: bool = False) -> None:
 
     A ValueError or an OSError is one line on stderr and exit code 2; Ctrl-C is one line and exit code 130.
     """
+    for flag in flags.FLAGS.get_key_flags_for_module(__name__):
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)  # for --help
     app.run(lambda argv: _guarded(main, argv[1:], positional), flags_parser=_parse)
 
 
@@ -111,13 +113,6 @@ def fail(error: BaseException) -> NoReturn:
     """One line for the user, and exit code 2."""
     sys.stderr.write(f"error: {' '.join(str(error).split())}\n")  # one write: other threads may have something to say
     sys.exit(MISTAKE)
-
-
-def require(**values: str) -> None:
-    """Raises ValueError where one of these flags has no value."""
-    for name, value in values.items():
-        if not value:
-            raise ValueError(f"--{name} is missing; see --help")
 
 
 def workdir(flag: str | None) -> pathlib.Path:

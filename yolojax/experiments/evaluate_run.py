@@ -1,6 +1,5 @@
 """Scoring a network on a data set, or the detection files of any detector on a devkit folder."""
 
-import dataclasses
 import pathlib
 import time
 from collections.abc import Sequence
@@ -44,7 +43,7 @@ def evaluate_detections(folder: str, devkit: str, split: str, names: Sequence[st
     annotations = data.read_annotations(devkit, split, names)
     ids = [annotation.image_id for annotation in annotations]
     found = detection.read_detections(folder, names, ids)
-    return dataclasses.replace(training.score(annotations, found, names, training.Protocol()), foreign=True)
+    return training.score(annotations, found, names, training.Matching())
 
 
 def show(result: training.Evaluation, json_path: str) -> None:
@@ -57,7 +56,7 @@ def show(result: training.Evaluation, json_path: str) -> None:
         area = result.ap_area[name]
         print(f"{name:{width}}  " + ("no objects" if value is None else f"{value:8.4f}  {area:6.4f}"))
     print(f"{'mean':{width}}  {result.map_11point:8.4f}  {result.map_area:6.4f}")
-    print(f"{result.images} images, {result.objects} objects, {result.detections} detections; {result.protocol_text}")
+    print(f"{result.images} images, {result.objects} objects, {result.detections} detections; {result.protocol}")
     if json_path:
         setup.write_json(pathlib.Path(json_path), result.to_json())
         logging.info("wrote %s", json_path)

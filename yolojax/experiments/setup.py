@@ -2,10 +2,10 @@
 
 import contextlib
 import fcntl
-import functools
+import hashlib
 import json
+import math
 import pathlib
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,32 +22,30 @@ FREE = frozenset(
 )
 # Which rows a study has does not change any of them.
 FREE |= {"seeds", "control", "filter_amounts", "weight_amounts", "sensitivity_amounts"}
-CONTENT = "CRC-32 of the model's file"  # a key in config.json
-# Least and most; None: no bound.
-RANGES: dict[str, tuple[float | None, float | None]] = {
-    "batch_size": (1, None),
-    "cutoff": (0, None),
-    "decay": (0, None),
-    "epochs": (0, None),
-    "eval_batch_size": (1, None),
-    "eval_every": (0, None),
-    "exposure": (1, None),
+CONTENT = "SHA-256 of the model's file"  # a key in config.json
+# Least and most. The protocol checks its thresholds itself.
+RANGES = {
+    "batch_size": (1, math.inf),
+    "cutoff": (0, math.inf),
+    "decay": (0, math.inf),
+    "epochs": (0, math.inf),
+    "eval_batch_size": (1, math.inf),
+    "eval_every": (0, math.inf),
+    "exposure": (1, math.inf),
     "hue": (0, 1),
     "jitter": (0, 1),
-    "learning_rate": (0, None),
-    "log_every": (1, None),
-    "max_boxes": (1, None),
+    "learning_rate": (0, math.inf),
+    "log_every": (1, math.inf),
+    "max_boxes": (1, math.inf),
     "momentum": (0, 1),
-    "nms_iou": (0, 1),
-    "pictures": (0, None),
-    "saturation": (1, None),
-    "save_every": (1, None),
-    "score_threshold": (0, 1),
-    "seed": (0, None),
-    "size": (1, None),
-    "steps": (0, None),
-    "threads": (1, None),
-    "warmup_steps": (0, None),
+    "pictures": (0, math.inf),
+    "saturation": (1, math.inf),
+    "save_every": (1, math.inf),
+    "seed": (0, math.inf),
+    "size": (1, math.inf),
+    "steps": (0, math.inf),
+    "threads": (1, math.inf),
+    "warmup_steps": (0, math.inf),
 }
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
@@ -82,9 +80,8 @@ def check_ranges(config: ml_collections.ConfigDict) -> None:
     """Raises ValueError for a number that makes no sense."""
     for name, (least, most) in RANGES.items():
         value = config.get(name, least)
-        # Written so that NaN is refused.
-        if not ((least is None or value >= least) and (most is None or value <= most)):
-            expected = f"at least {least}" if most is None else f"{least}..{most}"
+        if not least <= value <= most:
+            expected = f"at least {least}" if most == math.inf else f"{least}..{most}"
             raise ValueError(f"{name} {value}, expected {expected}")
     if not (config.steps or config.epochs):
         raise ValueError("steps and epochs are both 0; give one of them")
@@ -105,9 +102,7 @@ def settings(config: ml_collections.ConfigDict) -> dict[str, Any]:
     found, path = to_dict(config), pathlib.Path(config.model)
     if path.is_file():
         with path.open("rb") as file:
-            found[CONTENT] = functools.reduce(
-                lambda crc, part: zlib.crc32(part, crc), iter(lambda: file.read(1 << 20), b""), 0
-            )
+            found[CONTENT] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
 
 
@@ -124,11 +119,12 @@ def open_start(config: ml_collections.ConfigDict) -> training.Model:
 
 def open_split(config: ml_collections.ConfigDict, split: str, names: tuple[str, ...]) -> data.Dataset:
     """The data set of the config; `names` (or the config's file) settles the order of its classes."""
-    if not names and config.names:
-        names = tuple(darknet.read_names(config.names))
-    dataset = data.open_dataset(config.data, split, data_dir=config.data_dir or None, names=names or None)
-    if config.names and (names := tuple(darknet.read_names(config.names))) != dataset.names:
-        raise ValueError(f"{config.names} has {', '.join(names)}; {dataset.description} has {', '.join(dataset.names)}")
+    wanted = tuple(darknet.read_names(config.names)) if config.names else ()
+    dataset = data.open_dataset(config.data, split, data_dir=config.data_dir or None, names=names or wanted or None)
+    if wanted and wanted != dataset.names:
+        raise ValueError(
+            f"{config.names} has {', '.join(wanted)}; {dataset.description} has {', '.join(dataset.names)}"
+        )
     return dataset
 
 

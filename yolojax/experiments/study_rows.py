@@ -13,16 +13,17 @@ METHODS = ("filter", "weight")
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One run: a method, an amount and the seed of its retraining; or, without an amount, a sensitivity analysis.
-
-    `kind` is the name without the seed.
-    """
+    """One run: a method, an amount and the seed of its retraining; or, without an amount, a sensitivity analysis."""
 
     name: str
-    kind: str
     method: str
     amount: float | None = None
     seed: int = 0
+
+    @property
+    def kind(self) -> str:
+        """The name without the seed."""
+        return self.name.removesuffix(f"-seed{self.seed}")
 
     @property
     def result(self) -> str:
@@ -36,14 +37,12 @@ def all_rows(config: ml_collections.ConfigDict) -> list[Row]:
     for method in METHODS:
         kinds += [(f"{method}{100 * amount:g}", method, amount) for amount in config[f"{method}_amounts"]]
     rows = [
-        Row(kind if seed == config.seeds[0] else f"{kind}-seed{seed}", kind, method, amount, seed)
-        for kind, method, amount in kinds
+        Row(name if seed == config.seeds[0] else f"{name}-seed{seed}", method, amount, seed)
+        for name, method, amount in kinds
         for seed in config.seeds
     ]
     if config.sensitivity_amounts:
-        rows += [
-            Row(f"sensitivity-{method}", f"sensitivity-{method}", method, None, config.seeds[0]) for method in METHODS
-        ]
+        rows += [Row(f"sensitivity-{method}", method, None, config.seeds[0]) for method in METHODS]
     return rows
 
 

@@ -63,10 +63,11 @@ def is_done(config: ml_collections.ConfigDict, row: Row, folder: pathlib.Path) -
     if not path.exists():
         return False
     setup.check_same_run(row_config(config, row), path.parent)
+    result = json.loads(path.read_text())
     if row.amount is None:
-        return sensitivity.is_whole(row_config(config, row), json.loads(path.read_text()))
-    # More steps than it has: it goes on.
-    old = json.loads((path.parent / "config.json").read_text())
+        return sensitivity.is_whole(row_config(config, row), result)
+    # More steps than it has: it goes on. Its config.json then tells the new number before that is reached.
+    old = result["config"]
     return (old["steps"], old["epochs"]) == (config.steps, config.epochs)
 
 

@@ -2,7 +2,7 @@
 
 from yolojax.training.checkpoints import Checkpoints, Model, load_model, save_model
 from yolojax.training.detector import Detector
-from yolojax.training.evaluation import Evaluation, Evaluator, Protocol, check_size, score
+from yolojax.training.evaluation import Evaluation, Evaluator, Matching, Protocol, check_size, score
 from yolojax.training.loop import LoopSettings, fit
 from yolojax.training.metrics import read_metrics
 from yolojax.training.models import new_model, open_model, require_names
@@ -23,6 +23,7 @@ __all__ = [
     "Evaluation",
     "Evaluator",
     "LoopSettings",
+    "Matching",
     "Model",
     "Protocol",
     "TrainState",

@@ -15,13 +15,26 @@ from yolojax.training import parallel
 
 
 @dataclasses.dataclass(frozen=True)
-class Protocol:
-    """How detections are made and counted; it goes beside every mAP."""
+class Matching:
+    """How detections are counted, wherever they come from."""
+
+    match_iou: float = dataclasses.field(default=0.5, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"detections as given, {self._text}"
+
+    @property
+    def _text(self) -> str:
+        return f"devkit matching at IoU > {self.match_iou}, difficult objects ignored"
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol(Matching):
+    """How detections are made and counted; it goes beside every mAP. ValueError for thresholds outside 0..1."""
 
     size: int = 416
     score_threshold: float = 0.005
     nms_iou: float = 0.45
-    match_iou: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("score_threshold", "nms_iou", "match_iou"):
@@ -31,20 +44,15 @@ class Protocol:
     def __str__(self) -> str:
         return (
             f"{self.size}x{self.size} (stretched), confidence >= {self.score_threshold}, per-class NMS at IoU "
-            f"{self.nms_iou}, {self.matching}"
+            f"{self.nms_iou}, {self._text}"
         )
-
-    @property
-    def matching(self) -> str:
-        """How detections are counted, wherever they come from."""
-        return f"devkit matching at IoU > {self.match_iou}, difficult objects ignored"
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """VOC AP of one network on one split. AP of a class without objects is None and not in the mean.
+    """VOC AP of one network, or of any detector's files, on one split.
 
-    `foreign`: the detections come from files, and how they were made is not known; `seconds` is then 0.
+    AP of a class without objects is None and not in the mean. `seconds` are of the network; 0 for files.
     """
 
     images: int
@@ -55,22 +63,12 @@ class Evaluation:
     ap_11point: dict[str, float | None]
     ap_area: dict[str, float | None]
     map_11point_at_025: float
-    protocol: Protocol
+    protocol: Matching
     seconds: float
-    foreign: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain dicts, strings and numbers."""
-        fields = dataclasses.asdict(self) | {"protocol_text": self.protocol_text}
-        if self.foreign:
-            fields["protocol"] = {"match_iou": self.protocol.match_iou}
-        del fields["foreign"]
-        return fields
-
-    @property
-    def protocol_text(self) -> str:
-        """What is known of how the detections were made, and how they are counted."""
-        return f"detections as given, {self.protocol.matching}" if self.foreign else str(self.protocol)
+        return {**dataclasses.asdict(self), "protocol_text": str(self.protocol)}
 
 
 class Evaluator:
@@ -142,7 +140,7 @@ def score(
     annotations: Sequence[data.Annotation],
     detections: Sequence[detection.Detections],
     names: Sequence[str],
-    protocol: Protocol,
+    protocol: Matching,
     *,
     seconds: float = 0.0,
 ) -> Evaluation:
