@@ -16,9 +16,9 @@ import numpy as np
 from tests import helpers
 from yolojax import darknet, detection
 from yolojax.data import annotations, images
-from yolojax.experiments.sensitivity_file import read_sensitivity
 from yolojax.export import compressed, container
 from yolojax.network import Architecture, Convolutional, Maxpool, Net
+from yolojax.pruning.sensitivity_file import read_sensitivity
 
 MAX_MESSAGE = 600
 OURS = (ValueError, darknet.CfgError, darknet.WeightsError, annotations.AnnotationError, OSError, FileNotFoundError)

@@ -24,9 +24,8 @@ from absl import flags
 from ml_collections import config_flags
 
 from tests import helpers
-from yolojax import darknet, data, detection, training
+from yolojax import cli, darknet, data, detection, masking, network, training
 from yolojax.data.images import MAX_IMAGE_BYTES
-from yolojax.experiments import command, masking
 from yolojax.export import compressed, container
 from yolojax.training import stored
 
@@ -86,7 +85,7 @@ def whole(tmp_path_factory):
     variables = helpers.random_variables(architecture)
     darknet.save(architecture, variables, folder / "m.cfg", folder / "m.weights", seen=3)
     (folder / "m.names").write_text("\n".join(NAMES))
-    training.save_model(folder / "checkpoint", training.Model(architecture, variables, NAMES))
+    training.save_model(folder / "checkpoint", network.Model(architecture, variables, NAMES))
     helpers.make_devkit(folder / "devkit", count=3)
     (folder / "found").mkdir()
     for name in NAMES:
@@ -113,7 +112,7 @@ def run(function, arguments, capsys):
         try:
             function(*arguments)
         except (ValueError, OSError) as error:
-            command.fail(error)
+            cli.fail(error)
     except SystemExit as leaving:
         (line,) = capsys.readouterr().err.splitlines()
         return line if leaving.code == 2 else f"exit code {leaving.code}: {line}"
@@ -443,7 +442,7 @@ def _(good):
     params = jax.tree.map(np.array, model.variables["params"])
     params["conv_02"]["kernel"][0, 0, 0, 0] = np.nan
     variables = {**model.variables, "params": params}
-    training.save_model(good.folder / "nan", training.Model(model.architecture, variables, NAMES))
+    training.save_model(good.folder / "nan", network.Model(model.architecture, variables, NAMES))
     training.load_model(good.folder / "nan")
 
 
@@ -933,12 +932,12 @@ def parse_config(good, monkeypatch, content=None, *overrides):
     """As a command parses its flags."""
     values = flags.FlagValues()
     config_flags.DEFINE_config_file("config", None, "The run.", flag_values=values)
-    monkeypatch.setattr(command.flags, "FLAGS", values)
+    monkeypatch.setattr(cli.flags, "FLAGS", values)
     if content is not None:
         good.write("c.py", content)
     argv = ["train", "--config", str(good.folder / "c.py"), *overrides]
     monkeypatch.setattr(sys, "argv", argv)  # where ml_collections looks for overrides
-    command._parse(argv)
+    cli._parse(argv)
     return values.config
 
 

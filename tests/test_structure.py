@@ -8,7 +8,20 @@ import ml_collections
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-ORDER = ["experiments", "inspection", "training", "export", "pruning", "data", "detection", "darknet", "network"]
+ORDER = [
+    "studies",
+    "runs",
+    "reporting",
+    "inspection",
+    "training",
+    "export",
+    "pruning",
+    "data",
+    "detection",
+    "darknet",
+    "network",
+    "files",
+]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
 
 

@@ -8,13 +8,12 @@ onnx, stablehlo and safetensors need `pip install yolojax[export]`.
 
 from absl import flags
 
-from yolojax import experiments, export
-from yolojax.experiments import command, convert_run
+from yolojax import cli, export, runs
 
 MODEL = flags.DEFINE_string("model", None, "A checkpoint folder, a run's workdir or a .weights file.", required=True)
 CFG = flags.DEFINE_string("cfg", "", "The .cfg of a .weights file; beside it by default.")
 NAMES = flags.DEFINE_string("names", "", "A file with one class name per line.")
-TO = flags.DEFINE_enum("to", "darknet", convert_run.FORMATS, "What to write.")
+TO = flags.DEFINE_enum("to", "darknet", runs.FORMATS, "What to write.")
 OUT = flags.DEFINE_string("out", None, "The file to write, or a folder for orbax.", required=True)
 CUTOFF = flags.DEFINE_integer("cutoff", 0, "The .weights file holds this many layers only (a backbone).")
 SEED = flags.DEFINE_integer("seed", 0, "Of the layers that a backbone does not hold.")
@@ -30,7 +29,7 @@ BITS = flags.DEFINE_integer("bits", 5, "compressed, clustered: 2**bits centres f
 
 
 def main(_: list[str]) -> None:
-    experiments.convert(
+    runs.convert(
         MODEL.value,
         TO.value,
         OUT.value,
@@ -47,4 +46,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

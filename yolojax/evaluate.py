@@ -8,8 +8,7 @@ import pathlib
 
 from absl import flags
 
-from yolojax import experiments, training
-from yolojax.experiments import command
+from yolojax import cli, runs, training
 
 MODEL = flags.DEFINE_string("model", "", "A checkpoint folder, a run's workdir or a .weights file.")
 CFG = flags.DEFINE_string("cfg", "", "The .cfg of a .weights file; beside it by default.")
@@ -35,13 +34,11 @@ def main(_: list[str]) -> None:
         require(DETECTIONS, DEVKIT)
         if given := [flag.name for flag in OF_MODEL if flag.present]:
             raise ValueError(f"--{given[0]} goes with --model, not with --detections")
-        result = experiments.evaluate_detections(
-            DETECTIONS.value, DEVKIT.value, SPLIT.value, experiments.read_names(NAMES.value)
-        )
+        result = runs.evaluate_detections(DETECTIONS.value, DEVKIT.value, SPLIT.value, runs.read_names(NAMES.value))
     else:
         require(MODEL)
         protocol = training.Protocol(SIZE.value, SCORE.value, NMS.value)
-        result = experiments.evaluate_model(
+        result = runs.evaluate_model(
             training.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value),
             DATA.value,
             SPLIT.value,
@@ -50,7 +47,7 @@ def main(_: list[str]) -> None:
             batch_size=BATCH_SIZE.value,
             save_detections=SAVE.value,
         )
-    experiments.show(result, JSON.value)
+    runs.show(result, JSON.value)
 
 
 def require(*needed: flags.FlagHolder[str]) -> None:
@@ -61,4 +58,4 @@ def require(*needed: flags.FlagHolder[str]) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

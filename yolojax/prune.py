@@ -3,16 +3,15 @@
 from absl import flags
 from ml_collections import config_flags
 
-from yolojax import experiments
-from yolojax.experiments import command
+from yolojax import cli, runs
 
 CONFIG = config_flags.DEFINE_config_file("config", "configs/filter40.py", "The run; --config.NAME=VALUE overrides.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Where results go; runs/<config's name> by default.")
 
 
 def main(_: list[str]) -> None:
-    experiments.run_pruning(CONFIG.value, command.workdir(WORKDIR.value))
+    runs.run_pruning(CONFIG.value, cli.workdir(WORKDIR.value))
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -3,8 +3,7 @@
 from absl import flags
 from ml_collections import config_flags
 
-from yolojax import experiments
-from yolojax.experiments import command
+from yolojax import cli, studies
 
 CONFIG = config_flags.DEFINE_config_file("config", "configs/study_voc.py", "The study; --config.NAME=VALUE overrides.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Where results go; runs/<config's name> by default.")
@@ -12,8 +11,8 @@ ROWS = flags.DEFINE_list("rows", [], "Only these rows, as in filter40,weight80,s
 
 
 def main(_: list[str]) -> None:
-    experiments.run_study(CONFIG.value, command.workdir(WORKDIR.value), rows=ROWS.value)
+    studies.run_study(CONFIG.value, cli.workdir(WORKDIR.value), rows=ROWS.value)
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

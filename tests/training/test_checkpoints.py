@@ -21,7 +21,7 @@ def test_a_pruned_network_restores_by_its_path_alone(tmp_path):
     variables = helpers.random_variables(architecture)
     masks = pruning.filter_masks(architecture, variables["params"], 0.4)
     smaller = pruning.remove_filters(architecture, variables, masks)
-    training.save_model(tmp_path / "model", training.Model(*smaller, names=("a", "b", "c", "d"), seen=5))
+    training.save_model(tmp_path / "model", network.Model(*smaller, names=("a", "b", "c", "d"), seen=5))
     model = training.load_model(tmp_path / "model")
     assert model.architecture == smaller[0] != architecture
     assert (model.names, model.seen) == (("a", "b", "c", "d"), 5)
@@ -65,7 +65,7 @@ def test_what_is_no_checkpoint(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="holds no checkpoint"):
         training.load_model(tmp_path / "empty")
-    model = training.Model(helpers.small_architecture(), helpers.random_variables(helpers.small_architecture()))
+    model = network.Model(helpers.small_architecture(), helpers.random_variables(helpers.small_architecture()))
     training.save_model(tmp_path / "model", model)
     with pytest.raises(ValueError, match="already holds a checkpoint"):
         training.save_model(tmp_path / "model", model)

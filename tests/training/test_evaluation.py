@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import detection, training
+from yolojax import detection, network, training
 
 
 def random_evaluator(dataset, batch_size):
@@ -34,7 +34,7 @@ def test_every_image_once_whatever_the_batch(squares, one_batch, batch_size):
 @pytest.mark.parametrize("fast", [False, True])
 def test_the_detector_finds_the_same(squares, one_batch, fast):
     architecture = helpers.small_architecture(classes=2)
-    model = training.Model(architecture, helpers.random_variables(architecture), squares.names)
+    model = network.Model(architecture, helpers.random_variables(architecture), squares.names)
     detector = training.Detector(model, training.Protocol(size=32, score_threshold=0.02), fast=fast)
     for index in (1, 4):
         found = detector(squares.image(index))

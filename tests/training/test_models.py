@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import darknet, training
+from yolojax import darknet, network, training
 
 NAMES = ("circle", "square", "star", "cross")
 
@@ -45,13 +45,13 @@ def test_what_is_missing_is_named(files):
 
 def test_other_classes_than_the_data():
     architecture = helpers.small_architecture()
-    named = training.Model(architecture, {}, NAMES)
+    named = network.Model(architecture, {}, NAMES)
     training.require_names(named, NAMES, "shapes")
-    training.require_names(training.Model(architecture, {}), NAMES, "shapes")
+    training.require_names(network.Model(architecture, {}), NAMES, "shapes")
     with pytest.raises(ValueError, match="the network detects circle, square, star, cross; blood has RBC, WBC"):
         training.require_names(named, ("RBC", "WBC"), "blood")
     with pytest.raises(ValueError, match="the network detects 4 classes; blood has RBC, WBC"):
-        training.require_names(training.Model(architecture, {}), ("RBC", "WBC"), "blood")
+        training.require_names(network.Model(architecture, {}), ("RBC", "WBC"), "blood")
 
 
 def test_a_new_model_takes_the_datas_classes_anchors_and_a_backbone(files):

@@ -1,6 +1,6 @@
 """One process of a run that prunes, trains and evaluates; it tells what it got. Started by test_processes.py.
 
-Through `command.run`, so that joining, leaving and dying are those of the commands.
+Through `cli.run`, so that joining, leaving and dying are those of the commands.
 """
 
 import collections
@@ -17,8 +17,7 @@ import numpy as np
 from absl import flags
 
 from tests import helpers
-from yolojax import data, network, pruning, training
-from yolojax.experiments import command
+from yolojax import cli, data, network, pruning, training
 
 FOLDER = flags.DEFINE_string("folder", None, "Holds the data, and gets the results.")
 NAME = flags.DEFINE_string("name", None, "Of the run: its workdir in the folder, and what its results begin with.")
@@ -174,4 +173,4 @@ def watch_saves() -> list[int]:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -1,7 +1,6 @@
 """Darknet in, Darknet out: `.cfg` text and `.weights` bytes to a pair (architecture, variables), and back."""
 
 from yolojax.darknet.cfg import format_cfg, parse_cfg, read_cfg, write_cfg
-from yolojax.darknet.files import read_bytes, read_text, replacing
 from yolojax.darknet.names import check_name, read_names
 from yolojax.darknet.pair import load, load_backbone, save
 from yolojax.darknet.sections import CfgError
@@ -16,13 +15,10 @@ __all__ = [
     "load",
     "load_backbone",
     "parse_cfg",
-    "read_bytes",
     "read_cfg",
     "read_header",
     "read_names",
-    "read_text",
     "read_weights",
-    "replacing",
     "save",
     "write_cfg",
     "write_weights",

@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Callable
 
-from yolojax.darknet.files import Path, read_text, replacing
 from yolojax.darknet.limits import check_limits
 from yolojax.darknet.options import kept_options
 from yolojax.darknet.sections import MAX_BYTES, CfgError, Section, parse_sections, shown
+from yolojax.files import Path, read_text, replacing
 from yolojax.network import (
     Architecture,
     ArchitectureError,

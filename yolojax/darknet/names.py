@@ -1,6 +1,6 @@
 """Darknet's `.names` files: one class name per line."""
 
-from yolojax.darknet.files import Path, read_text
+from yolojax.files import Path, read_text
 
 MAX_BYTES = 1 << 20
 MAX_CHARACTERS = 100

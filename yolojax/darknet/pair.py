@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from yolojax.darknet.cfg import format_cfg, read_cfg, write_cfg
-from yolojax.darknet.files import Path
 from yolojax.darknet.weights import read_weights, write_weights
+from yolojax.files import Path
 from yolojax.network import Architecture, check_variables
 from yolojax.network.variables import Variables
 

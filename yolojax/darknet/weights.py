@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
-from yolojax.darknet.files import Path, replacing
+from yolojax.files import Path, replacing
 from yolojax.network import Architecture, ConvolutionInfo, check_variables
 from yolojax.network.variables import Variables
 

@@ -30,6 +30,7 @@ from absl import logging
 
 from yolojax import darknet
 from yolojax.detection import Objects
+from yolojax.files import read_bytes, read_text
 
 MAX_BYTES = 1 << 20
 MAX_SIDE = 1_000_000  # pixels
@@ -190,7 +191,7 @@ def read_split(devkit: pathlib.Path, split: str) -> list[str]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file, so there is no {split} split")
     ids: dict[str, None] = {}
-    text = darknet.read_text(path, MAX_LIST_BYTES, "one image name per line")
+    text = read_text(path, MAX_LIST_BYTES, "one image name per line")
     for line, content in enumerate(text.splitlines(), start=1):
         image_id = content.split(maxsplit=1)[0] if content.strip() else ""
         if "/" in image_id or "\\" in image_id or image_id.startswith("."):
@@ -204,7 +205,7 @@ def read_split(devkit: pathlib.Path, split: str) -> list[str]:
 
 def read_xml(path: pathlib.Path) -> bytes:
     """The bytes of an annotation. Raises AnnotationError for what is too long to be one."""
-    return darknet.read_bytes(path, MAX_BYTES, "a devkit annotation", AnnotationError)
+    return read_bytes(path, MAX_BYTES, "a devkit annotation", AnnotationError)
 
 
 def read_names(devkit: pathlib.Path, ids: Sequence[str]) -> tuple[str, ...]:

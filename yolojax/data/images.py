@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from yolojax import darknet
+from yolojax.files import read_bytes
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
@@ -112,7 +112,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     """
     if not pathlib.Path(path).is_file():
         raise ValueError(f"{path}: no such image file")
-    data = darknet.read_bytes(path, MAX_IMAGE_BYTES, "a JPEG or PNG image")
+    data = read_bytes(path, MAX_IMAGE_BYTES, "a JPEG or PNG image")
     if why := _refusal(data):
         raise ValueError(f"{path}: {why}")
     image = decode_image(data) if is_whole(data) else None

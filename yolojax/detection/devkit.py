@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from yolojax.darknet import replacing
 from yolojax.detection.records import Detections
+from yolojax.files import replacing
 
 Path = str | os.PathLike[str]
 STANDARD_NAME = re.compile(r"comp\d+_det_[^_]+_(.+)")

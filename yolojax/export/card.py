@@ -5,8 +5,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from yolojax import darknet, pruning
-from yolojax.darknet.files import Path
+from yolojax import pruning
+from yolojax.files import Path, replacing
 from yolojax.network import Architecture, Region
 
 
@@ -63,7 +63,7 @@ def write_card(
     """Writes the card of the exported file `path`, which exists already."""
     path = pathlib.Path(path)
     text = _text(path, architecture, variables["params"], interface, facts)
-    with darknet.replacing(card_path(path)) as beside:
+    with replacing(card_path(path)) as beside:
         beside.write_text(text, encoding="utf-8")
 
 

@@ -17,13 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from yolojax import darknet
-from yolojax.darknet.files import Path
 from yolojax.export.card import Interface
 from yolojax.export.coding import Reader, Writer
 from yolojax.export.container import EXPECTED, MAGIC, MAX_HEADER, CompressedInfo, Note, check_info, pack, unpack
 from yolojax.export.optional import require
 from yolojax.export.sparse_kernels import MAX_BITS, VALUES, least_bits, read_kernel, write_kernel
+from yolojax.files import Path, read_bytes, replacing
 from yolojax.network import Architecture, ConvolutionInfo, Variables, check_variables
 
 MAX_BYTES = 1 << 30  # five times yolov2 at float32
@@ -66,7 +65,7 @@ def write_compressed(
         not installed.
     """
     data = _file_bytes(architecture, variables, names, seen, values, bits, notes)
-    with darknet.replacing(path) as beside:
+    with replacing(path) as beside:
         beside.write_bytes(data)
 
 
@@ -171,7 +170,7 @@ def _read_file(path: Path, limit: int) -> bytes:
         raise ValueError(
             f"{path}: {size} bytes, expected at most {limit}; pass more max_bytes where you trust the file"
         )
-    return darknet.read_bytes(path, size, EXPECTED)  # not up to the limit: reading takes that much memory at once
+    return read_bytes(path, size, EXPECTED)  # not up to the limit: reading takes that much memory at once
 
 
 def _vectors(conv: ConvolutionInfo) -> Iterator[tuple[str, str]]:

@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from yolojax import darknet
-from yolojax.darknet.files import Path
 from yolojax.export.sparse_kernels import VALUES
+from yolojax.files import Path
 from yolojax.network import Architecture, Region
 
 MAGIC = b"yolojax"

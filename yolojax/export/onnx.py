@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from yolojax import darknet
-from yolojax.darknet.files import Path
 from yolojax.export.card import Facts, Interface, Tensor, head, images, write_card
 from yolojax.export.optional import require
 from yolojax.export.suppression import Suppression
+from yolojax.files import Path, replacing
 from yolojax.network import Architecture, Convolutional, Maxpool, Region, Reorg, Route, fold_batch_norm
 from yolojax.network.module import LEAKY_SLOPE
 
@@ -35,7 +34,7 @@ def write_onnx(
 ) -> None:
     """Writes `onnx_model` as a file, with its card."""
     model = onnx_model(architecture, variables, suppression=suppression)
-    with darknet.replacing(path) as beside:
+    with replacing(path) as beside:
         beside.write_bytes(model.SerializeToString())
     write_card(path, architecture, variables, onnx_interface(architecture, suppression), facts)
 

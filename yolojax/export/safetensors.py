@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from yolojax import darknet
-from yolojax.darknet.files import Path
 from yolojax.export.card import Facts, Interface, write_card
 from yolojax.export.optional import require
+from yolojax.files import Path, replacing
 from yolojax.network import Architecture, Variables, check_variables, variable_shapes
 
 EXAMPLE = """
@@ -39,7 +39,7 @@ def write_safetensors(
     library = require("safetensors.numpy")
     metadata = {"cfg": darknet.format_cfg(architecture), "names": json.dumps(facts.names), "seen": str(seen)}
     arrays = {name: np.ascontiguousarray(leaf, np.float32) for name, leaf in _flatten(variables).items()}
-    with darknet.replacing(path) as beside:
+    with replacing(path) as beside:
         library.save_file(arrays, beside, metadata)
     write_card(path, architecture, variables, safetensors_interface(), facts)
 

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 from jax import export
 
-from yolojax import darknet, detection, network
-from yolojax.darknet.files import Path
+from yolojax import detection, network
 from yolojax.export.card import Facts, Interface, Tensor, head, images, write_card
 from yolojax.export.optional import require
 from yolojax.export.suppression import Suppression
+from yolojax.files import Path, replacing
 from yolojax.network import Architecture, fold_batch_norm, without_batch_norm
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
@@ -40,7 +40,7 @@ def write_stablehlo(
     """Writes `stablehlo_export` serialised, with its card. Raises ValueError when flatbuffers is not installed."""
     require("flatbuffers")  # jax.export serialises with it and does not depend on it
     blob = stablehlo_export(architecture, variables, platforms=platforms, suppression=suppression).serialize()
-    with darknet.replacing(path) as beside:
+    with replacing(path) as beside:
         beside.write_bytes(blob)
     interface = stablehlo_interface(architecture, platforms=platforms, suppression=suppression)
     write_card(path, architecture, variables, interface, facts)

@@ -25,7 +25,7 @@ def difference(first: Source, second: Source) -> pd.DataFrame:
     """How far `second` is from `first`: a row per leaf of either and a last one, `total`.
 
     Args:
-      first: params, masks, variables, a `training.Model` or a path (see `sources.leaves`). Of those that hold the batch
+      first: params, masks, variables, a `network.Model` or a path (see `sources.leaves`). Of those that hold the batch
         norm's mean and var, these are compared as well.
       second: the same.
 

@@ -41,7 +41,7 @@ def histograms(
     """The weights of each layer in two networks, such as one before and after it was pruned.
 
     Args:
-      before: params, variables, a `training.Model` or a path (see `sources.leaves`).
+      before: params, variables, a `network.Model` or a path (see `sources.leaves`).
       after: the same; shapes may differ, as after `pruning.remove_filters`.
       layers: which to show; all that either has if empty.
       leaf: kernel, scale or bias.

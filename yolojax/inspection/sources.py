@@ -7,10 +7,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from yolojax import training
+from yolojax import network, training
 
 # params, masks, {"params": ..., "batch_stats": ...}, a network, or the path of one.
-Source = Mapping[str, Any] | training.Model | str | os.PathLike[str]
+Source = Mapping[str, Any] | network.Model | str | os.PathLike[str]
 TOTAL = "total"
 
 
@@ -18,7 +18,7 @@ def leaves(source: Source, *, statistics: bool = False) -> dict[str, np.ndarray]
     """{path as in conv_00/kernel: array} of a network's parameters, or of masks; in the order of the paths.
 
     Args:
-      source: params; masks; variables; a `training.Model`; or the path of a checkpoint folder, a run's workdir or a
+      source: params; masks; variables; a `network.Model`; or the path of a checkpoint folder, a run's workdir or a
         .weights file with its .cfg beside it (`training.open_model` takes a .cfg from elsewhere).
       statistics: with the batch norm's mean and var, where the source holds them.
 
@@ -26,7 +26,7 @@ def leaves(source: Source, *, statistics: bool = False) -> dict[str, np.ndarray]
     """
     if isinstance(source, str | os.PathLike):
         source = training.open_model(os.fspath(source))
-    if isinstance(source, training.Model):
+    if isinstance(source, network.Model):
         source = source.variables
     if not isinstance(source, Mapping):
         raise ValueError(f"source is a {type(source).__name__}, expected params, masks, variables, a Model or a path")

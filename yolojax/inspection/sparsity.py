@@ -20,7 +20,7 @@ def sparsity(source: Source, by: str = "layer") -> pd.DataFrame:
     """What share of a network is exactly 0, or of masks False.
 
     Args:
-      source: params, masks, variables, a `training.Model` or a path (see `sources.leaves`). Learned parameters count,
+      source: params, masks, variables, a `network.Model` or a path (see `sources.leaves`). Learned parameters count,
         the batch norm's mean and var do not.
       by: a row per `leaf` (conv_00/kernel), per `layer` (conv_00), per `kind` (kernel, scale, bias: the amount of
         weight pruning is a share of the kernels alone), or the `total` alone.

@@ -17,6 +17,7 @@ from yolojax.network.architecture import (
 from yolojax.network.fast import apply_fast, prepare_fast
 from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.memory import keep_freed_memory
+from yolojax.network.model import Model
 from yolojax.network.module import apply, apply_train, init, reorg
 from yolojax.network.variables import Variables, check_variables, variable_shapes
 
@@ -27,6 +28,7 @@ __all__ = [
     "Convolutional",
     "Layer",
     "Maxpool",
+    "Model",
     "Net",
     "Region",
     "Reorg",

@@ -1,6 +1,6 @@
 """Training and evaluation over the local devices, and what they save."""
 
-from yolojax.training.checkpoints import Checkpoints, Model, load_model, save_model
+from yolojax.training.checkpoints import Checkpoints, load_model, save_model
 from yolojax.training.detector import Detector
 from yolojax.training.evaluation import Evaluation, Evaluator, Matching, Protocol, check_size, score
 from yolojax.training.loop import LoopSettings, fit
@@ -24,7 +24,6 @@ __all__ = [
     "Evaluator",
     "LoopSettings",
     "Matching",
-    "Model",
     "Protocol",
     "TrainState",
     "check_batch_size",

@@ -18,20 +18,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from yolojax import darknet, network
+from yolojax.network import Model
 from yolojax.training import stored
 from yolojax.training.state import TrainState
 
 FORMAT = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Model:
-    """A network with what is needed to use it: names may be empty when the file does not tell them."""
-
-    architecture: network.Architecture
-    variables: Any
-    names: tuple[str, ...] = ()
-    seen: int = 0
 
 
 class Checkpoints:

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from yolojax import detection, network
-from yolojax.training.checkpoints import Model
+from yolojax.network import Model
 from yolojax.training.evaluation import Protocol, check_size
 from yolojax.training.steps import to_float
 

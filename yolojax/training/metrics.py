@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import jax
 from tensorboardX import SummaryWriter
 
-from yolojax import darknet
+from yolojax.files import replacing
 
 
 class MetricsWriter:
@@ -52,5 +52,5 @@ def read_metrics(path: pathlib.Path) -> list[dict[str, float]]:
 def _keep_until(path: pathlib.Path, step: int) -> None:
     if path.exists():
         kept = [line for line in read_metrics(path) if line["step"] <= step]
-        with darknet.replacing(path) as beside:
+        with replacing(path) as beside:
             beside.write_text("".join(json.dumps(line) + "\n" for line in kept))

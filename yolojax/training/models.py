@@ -6,7 +6,8 @@ import pathlib
 import jax
 
 from yolojax import darknet, export, network
-from yolojax.training.checkpoints import Model, load_model
+from yolojax.network import Model
+from yolojax.training.checkpoints import load_model
 from yolojax.training.stored import check_values
 
 

@@ -2,7 +2,7 @@ import pathlib
 
 import pytest
 
-from yolojax.darknet import replacing
+from yolojax.files import replacing
 
 
 def test_replaces_the_file_when_the_block_ends(tmp_path: pathlib.Path) -> None:

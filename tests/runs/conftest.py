@@ -4,7 +4,7 @@ import pytest
 
 from configs import base
 from tests import helpers
-from yolojax import darknet, experiments
+from yolojax import darknet, runs
 
 
 @pytest.fixture(scope="session")
@@ -33,5 +33,5 @@ def config(tmp_path_factory):
 def trained(config, tmp_path_factory) -> pathlib.Path:
     """The workdir of a training run."""
     workdir = tmp_path_factory.mktemp("trained") / "run"
-    experiments.run_training(config, workdir)
+    runs.run_training(config, workdir)
     return workdir

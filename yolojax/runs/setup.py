@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import ml_collections
 from absl import logging
 
-from yolojax import darknet, data, detection, training
+from yolojax import darknet, data, detection, network, training
+from yolojax.files import replacing
 
 # What may change when a run goes on.
 FREE = frozenset(
@@ -111,7 +112,7 @@ def to_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:
     return json.loads(config.to_json_best_effort())
 
 
-def open_start(config: ml_collections.ConfigDict) -> training.Model:
+def open_start(config: ml_collections.ConfigDict) -> network.Model:
     """The network that the config starts from; a .cfg beside a .weights file goes before the config's."""
     cfg = "" if pathlib.Path(config.model).with_suffix(".cfg").exists() else config.cfg
     return training.open_model(config.model, cfg=cfg, names=config.names)
@@ -179,5 +180,5 @@ def make_anchors(
 def write_json(path: pathlib.Path, content: Any) -> None:
     """Writes JSON whole or not at all, on process 0."""
     if jax.process_index() == 0:
-        with darknet.replacing(path) as beside:
+        with replacing(path) as beside:
             beside.write_text(json.dumps(content, indent=1) + "\n")

@@ -7,7 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from yolojax import darknet, data, detection
+from yolojax import data, detection
+from yolojax.files import replacing
 
 HEIGHT = 240
 CAPTION = 28
@@ -97,5 +98,5 @@ def write_image(path: pathlib.Path, image: np.ndarray) -> None:
     options = [cv2.IMWRITE_JPEG_QUALITY, 75] if path.suffix == ".jpg" else []
     ok, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     assert ok
-    with darknet.replacing(path) as beside:
+    with replacing(path) as beside:
         beside.write_bytes(encoded.tobytes())

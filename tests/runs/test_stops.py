@@ -13,8 +13,8 @@ import time
 import pytest
 
 from configs import prune_base
-from yolojax import experiments
-from yolojax.experiments import setup
+from yolojax import runs
+from yolojax.runs import setup
 
 ROOT = pathlib.Path(__file__).parents[2]
 SAVE_EVERY = 5
@@ -139,10 +139,10 @@ def test_two_runs_in_one_workdir(config, trained, tmp_path):
         setup.claim(config, tmp_path),
         pytest.raises(ValueError, match=re.escape(f"{tmp_path} is in use by another run")),
     ):
-        experiments.run_pruning(config, tmp_path)
+        runs.run_pruning(config, tmp_path)
 
 
 def test_a_workdir_that_is_a_file(config, tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(OSError, match="taken"):
-        experiments.run_training(config, tmp_path / "taken")
+        runs.run_training(config, tmp_path / "taken")

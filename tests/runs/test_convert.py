@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from configs import prune_base
-from yolojax import darknet, experiments, export, network, training
+from yolojax import darknet, runs, export, network, training
 
 
 def heads(model, size):
@@ -20,7 +20,7 @@ def heads(model, size):
 
 def test_onnx_at_another_size_with_the_maps_of_the_run(trained, tmp_path):
     out = tmp_path / "m.onnx"
-    experiments.convert(str(trained), "onnx", str(out), size=64)
+    runs.convert(str(trained), "onnx", str(out), size=64)
     images, expected = heads(training.load_model(trained), 64)
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     (head,) = session.run(None, {"images": images.transpose(0, 3, 1, 2)})
@@ -37,7 +37,7 @@ def test_onnx_at_another_size_with_the_maps_of_the_run(trained, tmp_path):
 def test_stablehlo_with_nms_for_the_platforms_asked_for(trained, tmp_path):
     out = tmp_path / "m.stablehlo"
     suppression = export.Suppression(0.45, 0.01)
-    experiments.convert(str(trained), "stablehlo", str(out), suppression=suppression, platforms=["cpu", "tpu"])
+    runs.convert(str(trained), "stablehlo", str(out), suppression=suppression, platforms=["cpu", "tpu"])
     exported = jax.export.deserialize(bytearray(out.read_bytes()))
     assert exported.platforms == ("cpu", "tpu")
     boxes, scores = exported.call(np.zeros((1, 32, 32, 3), np.float32))
@@ -49,8 +49,8 @@ def test_stablehlo_with_nms_for_the_platforms_asked_for(trained, tmp_path):
 
 
 def test_safetensors_and_darknet_hold_the_same(trained, tmp_path):
-    experiments.convert(str(trained), "safetensors", str(tmp_path / "m.safetensors"))
-    experiments.convert(str(trained), "darknet", str(tmp_path / "m.weights"))
+    runs.convert(str(trained), "safetensors", str(tmp_path / "m.safetensors"))
+    runs.convert(str(trained), "darknet", str(tmp_path / "m.weights"))
     pair = export.read_safetensors(tmp_path / "m.safetensors")
     other = darknet.load(tmp_path / "m.cfg", tmp_path / "m.weights")
     assert pair[0] == other[0]
@@ -63,8 +63,8 @@ def test_the_card_of_a_pruned_network_has_the_map_after_retraining(config, train
     config = config.copy_and_resolve_references()
     config.update(prune_base.PRUNING)
     config.update({"model": str(trained / "model.weights"), "steps": 3, "pictures": 1})
-    result = experiments.run_pruning(config, tmp_path / "run")
-    experiments.convert(str(tmp_path / "run" / "model.weights"), "safetensors", str(tmp_path / "m.safetensors"))
+    result = runs.run_pruning(config, tmp_path / "run")
+    runs.convert(str(tmp_path / "run" / "model.weights"), "safetensors", str(tmp_path / "m.safetensors"))
     evaluation = result.stages[-1].evaluation
     text = export.card_path(tmp_path / "m.safetensors").read_text()
     expected = f"{evaluation.map_11point:.4f} (11-point), {evaluation.map_area:.4f} (area) on {result.eval_set}"
@@ -76,7 +76,7 @@ def test_no_map_is_told_of_a_network_that_went_on_after_it(trained, tmp_path):
     shutil.copytree(trained, workdir)
     model = training.open_model(str(workdir))
     darknet.write_weights(model.architecture, model.variables, workdir / "model.weights", seen=model.seen - 4)
-    experiments.convert(str(workdir), "safetensors", str(tmp_path / "m.safetensors"))
+    runs.convert(str(workdir), "safetensors", str(tmp_path / "m.safetensors"))
     assert "mAP: not known." in export.card_path(tmp_path / "m.safetensors").read_text()
 
 
@@ -93,13 +93,13 @@ def test_no_map_is_told_of_a_network_that_went_on_after_it(trained, tmp_path):
 )
 def test_mistakes(trained, tmp_path, to, options, message):
     with pytest.raises(ValueError, match=message):
-        experiments.convert(str(trained), to, str(tmp_path / "out"), **options)
+        runs.convert(str(trained), to, str(tmp_path / "out"), **options)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("values", "tolerance"), [("float32", 0), ("float16", 1e-3), ("clustered", 0.3)])
 def test_a_compressed_file_is_a_model(trained, tmp_path, values, tolerance):
-    experiments.convert(str(trained), "compressed", str(tmp_path / "m.yolojax"), values=values)
+    runs.convert(str(trained), "compressed", str(tmp_path / "m.yolojax"), values=values)
     model, expected = training.open_model(str(tmp_path / "m.yolojax")), training.open_model(str(trained))
     assert (model.architecture, model.names, model.seen) == (expected.architecture, expected.names, expected.seen)
     for a, b in zip(jax.tree.leaves(model.variables), jax.tree.leaves(expected.variables), strict=True):

@@ -8,8 +8,10 @@ from typing import Any
 import jax
 import ml_collections
 
-from yolojax import darknet, data, export, network, pruning, training
-from yolojax.experiments import figures, markdown, masking, pictures, setup
+from yolojax import data, export, network, pruning, training
+from yolojax.files import replacing
+from yolojax.reporting import figures, markdown, pictures
+from yolojax.runs import masking, setup
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +82,7 @@ def write(report: Report, eval_set: data.Dataset, workdir: pathlib.Path) -> None
     gallery.save(workdir / "pictures.png")
     figures.layers(report.layers, workdir / "layers.png")
     figures.loss(workdir / "metrics.jsonl", workdir / "loss.png")
-    with darknet.replacing(workdir / "report.md") as beside:
+    with replacing(workdir / "report.md") as beside:
         beside.write_text(to_markdown(report))
     setup.write_json(workdir / "samples.json", {stage.name: stage.samples for stage in report.stages})
     setup.write_json(workdir / "report.json", to_json(report))  # the last one: a run with it is done

@@ -4,8 +4,11 @@ import re
 import pytest
 
 from configs import study_base
-from yolojax import experiments, pruning, training
-from yolojax.experiments import prune_run, setup, study_rows, study_run
+from yolojax import pruning, runs, studies, training
+from yolojax.runs import prune as prune_run
+from yolojax.runs import setup
+from yolojax.studies import rows as study_rows
+from yolojax.studies import run as study_run
 
 ROWS = ("control", "filter50", "filter50-seed1", "weight80", "weight80-seed1", "control-seed1")
 
@@ -24,7 +27,7 @@ def study_config(config):
 def study(study_config, tmp_path_factory):
     """The workdir of a study in which two rows are still to be run."""
     workdir = tmp_path_factory.mktemp("study")
-    experiments.run_study(study_config, workdir, rows=["filter50", "filter50-seed1", "control", "sensitivity-filter"])
+    studies.run_study(study_config, workdir, rows=["filter50", "filter50-seed1", "control", "sensitivity-filter"])
     return workdir
 
 
@@ -33,7 +36,7 @@ def test_a_second_start_runs_only_the_rows_that_are_left(study, study_config):
     before = {path: path.stat().st_mtime_ns for path in study.glob("*/report.json")}
     network = (study / "baseline" / "model.weights").stat().st_mtime_ns
     assert len(before) == 3
-    experiments.run_study(study_config, study)
+    studies.run_study(study_config, study)
     assert {path.parent.name for path in study.glob("*/report.json")} == set(ROWS)
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
     assert (study / "baseline" / "model.weights").stat().st_mtime_ns == network
@@ -66,11 +69,11 @@ def test_the_page_needs_no_other_file(study):
 
 def test_mistakes(study, study_config):
     with pytest.raises(ValueError, match=r"no row 'filter30'; this study has control, control-seed1, filter50"):
-        experiments.run_study(study_config, study, rows=["filter30"])
+        studies.run_study(study_config, study, rows=["filter30"])
     other = study_config.copy_and_resolve_references()
     other.learning_rate = 0.5
     with pytest.raises(ValueError, match=r"baseline holds a run with other settings: learning_rate 0\.01 is now 0\.5"):
-        experiments.run_study(other, study)
+        studies.run_study(other, study)
 
 
 def test_what_a_study_may_change(study, study_config):
@@ -117,11 +120,11 @@ def test_amounts_by_sensitivity(study, study_config, tmp_path):
     config = study_config.copy_and_resolve_references()
     config.update(model=str(study / "baseline" / "model.weights"), method="filter", amount=0.3)
     config.amounts = str(study / "sensitivity-filter" / "sensitivity.json")
-    report = experiments.run_pruning(config, tmp_path / "run")
+    report = runs.run_pruning(config, tmp_path / "run")
     dropped = sum(layer.filters_dropped for layer in report.layers)
     total = sum(layer.filters for layer in report.layers[:-1])
     assert abs(dropped - 0.3 * total) <= len(report.layers) * 4
     assert "amounts per layer by their sensitivity" in (tmp_path / "run" / "report.md").read_text()
     config.method = "weight"
     with pytest.raises(ValueError, match="is about pruning by filter, the config prunes by weight"):
-        experiments.run_pruning(config, tmp_path / "other")
+        runs.run_pruning(config, tmp_path / "other")

@@ -11,11 +11,11 @@ from absl import logging
 from tqdm import tqdm
 
 from yolojax import network, pruning, training
-from yolojax.experiments import masking, setup
+from yolojax.runs import masking, setup
 
 
 def measure_sensitivity(
-    config: ml_collections.ConfigDict, model: training.Model, evaluator: training.Evaluator, path: pathlib.Path
+    config: ml_collections.ConfigDict, model: network.Model, evaluator: training.Evaluator, path: pathlib.Path
 ) -> dict[str, Any]:
     """Measures each layer that the config's method may prune and writes what is known after each of them to `path`.
 
@@ -59,7 +59,7 @@ def layer_sizes(config: ml_collections.ConfigDict, architecture: network.Archite
 
 
 def _start(
-    config: ml_collections.ConfigDict, model: training.Model, evaluator: training.Evaluator, path: pathlib.Path
+    config: ml_collections.ConfigDict, model: network.Model, evaluator: training.Evaluator, path: pathlib.Path
 ) -> dict[str, Any]:
     if path.exists():
         logging.info("going on with %s", path)

@@ -10,10 +10,13 @@ from typing import Any
 import jax
 import ml_collections
 
-from yolojax import darknet, data
-from yolojax.experiments import markdown, pictures, setup, study_figures
-from yolojax.experiments.report import megabytes
-from yolojax.experiments.study_rows import Group, Row, group_rows
+from yolojax import data
+from yolojax.files import replacing
+from yolojax.reporting import markdown, pictures
+from yolojax.reporting.report import megabytes
+from yolojax.runs import setup
+from yolojax.studies import figures as study_figures
+from yolojax.studies.rows import Group, Row, group_rows
 
 TITLES = {"filter": "Filters", "weight": "Weights"}
 
@@ -47,13 +50,13 @@ def write(
     content["rows"] = {group.name: [_without_layers(report) for report in group.reports] for group in groups}
     setup.write_json(folder / "study.json", content)
     for name, page in (("study.md", text), ("study.html", markdown.to_html(text, folder))):
-        with darknet.replacing(folder / name) as beside:
+        with replacing(folder / name) as beside:
             beside.write_text(page)
 
 
 def published() -> dict[str, Any]:
     """The numbers that the original study published."""
-    return json.loads((importlib.resources.files("yolojax.experiments") / "published.json").read_text())
+    return json.loads((importlib.resources.files("yolojax.studies") / "published.json").read_text())
 
 
 def to_markdown(

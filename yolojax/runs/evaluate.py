@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import jax
 from absl import logging
 
-from yolojax import darknet, data, detection, training
-from yolojax.experiments import setup
+from yolojax import darknet, data, detection, network, training
+from yolojax.runs import setup
 
 
 def evaluate_model(
-    model: training.Model,
+    model: network.Model,
     spec: str,
     split: str,
     protocol: training.Protocol,

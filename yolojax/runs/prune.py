@@ -11,15 +11,16 @@ import numpy as np
 from absl import logging
 
 from yolojax import data, network, pruning, training
-from yolojax.experiments import masking, pictures, report, setup
-from yolojax.experiments.train_run import save_darknet, train_model
+from yolojax.reporting import pictures, report
+from yolojax.runs import masking, setup
+from yolojax.runs.train import save_darknet, train_model
 
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
     """An unpruned network with its data, and what was measured of it."""
 
-    model: training.Model
+    model: network.Model
     train_set: data.Dataset
     eval_set: data.Dataset
     evaluator: training.Evaluator
@@ -87,7 +88,7 @@ def prune_and_retrain(config: ml_collections.ConfigDict, subject: Subject, workd
 
 
 def measure(
-    name: str, config: ml_collections.ConfigDict, model: training.Model, evaluator: training.Evaluator
+    name: str, config: ml_collections.ConfigDict, model: network.Model, evaluator: training.Evaluator
 ) -> report.Stage:
     """Evaluates one network of a run."""
     start = time.monotonic()
@@ -99,7 +100,7 @@ def measure(
     return report.make_stage(name, model.architecture, model.variables, result, config.size, samples)
 
 
-def off_grid(config: ml_collections.ConfigDict, model: training.Model) -> dict[str, int] | None:
+def off_grid(config: ml_collections.ConfigDict, model: network.Model) -> dict[str, int] | None:
     """Parameters and MACs that would be left without the config's `round_to`; None where it asks for nothing."""
     if config.method != "filter" or config.round_to == 1:
         return None
@@ -112,13 +113,13 @@ def off_grid(config: ml_collections.ConfigDict, model: training.Model) -> dict[s
     }
 
 
-def removed_model(model: training.Model, masks: Any) -> training.Model:
+def removed_model(model: network.Model, masks: Any) -> network.Model:
     """The model without its dropped filters."""
     architecture, variables = pruning.remove_filters(model.architecture, model.variables, masks)
     return dataclasses.replace(model, architecture=architecture, variables=variables)
 
 
-def head_difference(masked: training.Model, removed: training.Model, size: int) -> float:
+def head_difference(masked: network.Model, removed: network.Model, size: int) -> float:
     """The largest difference of two heads on a random image, relative to the largest value."""
     image = jax.random.uniform(jax.random.key(0), (1, size, size, masked.architecture.net.channels))
     first, second = (

@@ -1,4 +1,4 @@
-"""The commands as a user runs them. `command.run` is called in this process where that does, for speed."""
+"""The commands as a user runs them. `cli.run` is called in this process where that does, for speed."""
 
 import json
 import pathlib
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import darknet, detection, experiments, training
+from yolojax import darknet, detection, runs, training
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -32,8 +32,8 @@ def files(tmp_path_factory):
 
 
 def test_convert_there_and_back_is_byte_identical(files, tmp_path):
-    experiments.convert(str(files / "m.weights"), "orbax", str(tmp_path / "checkpoint"))
-    experiments.convert(str(tmp_path / "checkpoint"), "darknet", str(tmp_path / "again.weights"))
+    runs.convert(str(files / "m.weights"), "orbax", str(tmp_path / "checkpoint"))
+    runs.convert(str(tmp_path / "checkpoint"), "darknet", str(tmp_path / "again.weights"))
     assert (tmp_path / "again.weights").read_bytes() == (files / "m.weights").read_bytes()
     assert darknet.read_cfg(tmp_path / "again.cfg") == darknet.read_cfg(files / "m.cfg")
     assert (tmp_path / "again.names").read_text() == "blue\nred\n"
@@ -41,21 +41,21 @@ def test_convert_there_and_back_is_byte_identical(files, tmp_path):
 
 def test_convert_a_backbone(files, tmp_path):
     backbone = tmp_path / "m.conv.7"
-    experiments.convert(str(files / "m.weights"), "darknet", str(backbone), cutoff=7)
-    experiments.convert(str(backbone), "orbax", str(tmp_path / "c"), cfg=str(files / "m.cfg"), cutoff=7, seed=5)
+    runs.convert(str(files / "m.weights"), "darknet", str(backbone), cutoff=7)
+    runs.convert(str(backbone), "orbax", str(tmp_path / "c"), cfg=str(files / "m.cfg"), cutoff=7, seed=5)
     _, expected = darknet.load(files / "m.cfg", files / "m.weights")
     found = training.load_model(tmp_path / "c").variables
     np.testing.assert_array_equal(found["params"]["conv_06"]["kernel"], expected["params"]["conv_06"]["kernel"])
     assert not np.array_equal(found["params"]["conv_08"]["kernel"], expected["params"]["conv_08"]["kernel"])
     with pytest.raises(ValueError, match="--cutoff needs --cfg"):
-        experiments.convert(str(backbone), "orbax", str(tmp_path / "d"), cutoff=7)
+        runs.convert(str(backbone), "orbax", str(tmp_path / "d"), cutoff=7)
 
 
 def test_detect_writes_pictures_and_json(files, tmp_path):
     model = training.open_model(str(files / "m.weights"))
     images = [str(files / "squares" / "JPEGImages" / f"00000{i}.jpg") for i in (1, 2)]
     protocol = training.Protocol(size=32, score_threshold=0.02)
-    experiments.detect_files(model, images, tmp_path, protocol)
+    runs.detect_files(model, images, tmp_path, protocol)
     result = json.loads((tmp_path / "detections.json").read_text())
     assert [entry["image"] for entry in result["images"]] == images
     first = result["images"][0]
@@ -78,16 +78,16 @@ def test_detect_writes_pictures_and_json(files, tmp_path):
 def test_detect_mistakes(files, tmp_path, images, message):
     model = training.open_model(str(files / "m.weights"))
     with pytest.raises(ValueError, match=message):
-        experiments.detect_files(model, images, tmp_path, training.Protocol(size=32))
+        runs.detect_files(model, images, tmp_path, training.Protocol(size=32))
 
 
 def test_evaluating_saved_detections_gives_the_models_own_map(files, tmp_path):
     model = training.open_model(str(files / "m.weights"))
     data, protocol = f"devkit:{files / 'squares'}", training.Protocol(size=32)
-    result = experiments.evaluate_model(
+    result = runs.evaluate_model(
         model, data, "test", protocol, data_dir=str(tmp_path / "tfds"), save_detections=str(tmp_path / "found")
     )
-    again = experiments.evaluate_detections(str(tmp_path / "found"), str(files / "squares"), "test", ())
+    again = runs.evaluate_detections(str(tmp_path / "found"), str(files / "squares"), "test", ())
     assert str(again.protocol).startswith("detections as given, devkit matching at IoU > 0.5")
     assert again.to_json()["protocol"] == {"match_iou": 0.5}
     assert again.detections == result.detections > 0

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from yolojax import darknet, data, detection, training
-from yolojax.experiments.pictures import write_image
+from yolojax import darknet, data, detection, network, training
+from yolojax.reporting.pictures import write_image
+from yolojax.files import replacing
 
 MANY = 300  # images from which the fast path's preparation pays
 
 
 def detect_files(
-    model: training.Model, images: Sequence[str], out: str | pathlib.Path, protocol: training.Protocol
+    model: network.Model, images: Sequence[str], out: str | pathlib.Path, protocol: training.Protocol
 ) -> None:
     """Leaves in `out` an annotated PNG per image file, and detections.json with all of them.
 
@@ -40,6 +41,6 @@ def detect_files(
         ]
         results.append({"image": str(path), "width": image.shape[1], "height": image.shape[0], "objects": objects})
     content = {"boxes": "xmin, ymin, xmax, ymax in 1-based pixels", "protocol": str(protocol), "images": results}
-    with darknet.replacing(out / "detections.json") as beside:
+    with replacing(out / "detections.json") as beside:
         beside.write_text(json.dumps(content, indent=1) + "\n")
     print(f"{sum(len(r['objects']) for r in results)} objects in {len(images)} images; see {out}")

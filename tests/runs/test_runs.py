@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from configs import prune_base
-from yolojax import darknet, experiments, network, pruning, training
-from yolojax.experiments import setup
+from yolojax import darknet, runs, network, pruning, training
+from yolojax.runs import setup
 
 
 def prune_config(config, trained, **fields):
@@ -32,7 +32,7 @@ def test_training_leaves_a_network_for_every_reader(trained):
 @pytest.fixture(scope="module")
 def filter_run(config, trained, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("filter")
-    report = experiments.run_pruning(prune_config(config, trained), workdir)
+    report = runs.run_pruning(prune_config(config, trained), workdir)
     return workdir, report
 
 
@@ -64,18 +64,18 @@ def test_the_report_is_for_people_too(filter_run):
 def test_a_run_that_is_done_gives_the_same_again(filter_run, config, trained):
     workdir, report = filter_run
     before = (workdir / "model.weights").read_bytes()
-    again = experiments.run_pruning(prune_config(config, trained), workdir)
+    again = runs.run_pruning(prune_config(config, trained), workdir)
     assert again.retrain_seconds is None
     assert "it is not known how long it took" in (workdir / "report.md").read_text()
     assert (workdir / "model.weights").read_bytes() == before
     assert again.stages[2].evaluation.map_area == report.stages[2].evaluation.map_area
     with pytest.raises(ValueError, match=r"is at step \d+, past the 2 of this run; give a new --workdir"):
-        experiments.run_pruning(prune_config(config, trained, steps=2), workdir)
+        runs.run_pruning(prune_config(config, trained, steps=2), workdir)
 
 
 def test_weights_stay_dropped_through_retraining(config, trained, tmp_path):
     fields = {"method": "weight", "criterion": "magnitude", "amount": 0.8}
-    report = experiments.run_pruning(prune_config(config, trained, **fields), tmp_path)
+    report = runs.run_pruning(prune_config(config, trained, **fields), tmp_path)
     original, pruned, retrained = report.stages
     _, variables = darknet.load(tmp_path / "model.cfg", tmp_path / "model.weights")
     kernels = [layer["kernel"] for layer in variables["params"].values()]
@@ -92,7 +92,7 @@ def test_weights_stay_dropped_through_retraining(config, trained, tmp_path):
 
 
 def test_filters_on_a_grid_and_what_that_costs(config, trained, tmp_path):
-    report = experiments.run_pruning(prune_config(config, trained, round_to=8, steps=1), tmp_path)
+    report = runs.run_pruning(prune_config(config, trained, round_to=8, steps=1), tmp_path)
     architecture = darknet.read_cfg(tmp_path / "model.cfg")
     assert all(conv.layer.filters % 8 == 0 or conv.layer.filters == 4 for conv in architecture.convolutions[:-1])
     assert report.off_grid["parameters"] < report.stages[2].parameters
@@ -104,7 +104,7 @@ def test_retraining_a_pruned_checkpoint(config, filter_run, tmp_path):
     workdir, _ = filter_run
     config = config.copy_and_resolve_references()
     config.update(model=str(workdir), steps=3)
-    experiments.run_training(config, tmp_path)
+    runs.run_training(config, tmp_path)
     assert darknet.read_cfg(tmp_path / "model.cfg") == darknet.read_cfg(workdir / "model.cfg")
 
 
@@ -121,7 +121,7 @@ def test_mistakes_in_a_config(config, trained, tmp_path):
         ({"sizes": (33,)}, "size 33, expected a positive multiple of the network's stride 8"),
     ]:
         with pytest.raises(ValueError, match=message):
-            experiments.run_pruning(prune_config(config, trained, **fields), tmp_path / "mistake")
+            runs.run_pruning(prune_config(config, trained, **fields), tmp_path / "mistake")
 
 
 def test_another_network_under_the_same_name(config, tmp_path):
@@ -142,4 +142,4 @@ def test_names_of_another_number_than_the_data(config, tmp_path):
     config = config.copy_and_resolve_references()
     config.data, config.names = "shapes", str(tmp_path / "three.names")
     with pytest.raises(ValueError, match=r"three\.names has a, b, c; shapes trainval .* has circle, sq"):
-        experiments.run_training(config, tmp_path / "run")
+        runs.run_training(config, tmp_path / "run")

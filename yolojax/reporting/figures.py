@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from yolojax import darknet, pruning, training
+from yolojax import pruning, training
+from yolojax.files import replacing
 
 
 def layers(rows: Sequence[pruning.LayerRow], path: pathlib.Path) -> None:
@@ -36,5 +37,5 @@ def loss(metrics: pathlib.Path, path: pathlib.Path) -> None:
 
 def save(figure: Figure, path: pathlib.Path) -> None:
     """Writes the figure as PNG, whole or not at all."""
-    with darknet.replacing(path) as beside:
+    with replacing(path) as beside:
         figure.savefig(beside, format="png", dpi=110)

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from yolojax import training
-from yolojax.experiments.figures import save
-from yolojax.experiments.study_rows import Group
+from yolojax.reporting.figures import save
+from yolojax.studies.rows import Group
 
 COLOURS = {"filter": "tab:blue", "weight": "tab:orange"}
 Stage = Mapping[str, Any]

@@ -8,10 +8,13 @@ import ml_collections
 from absl import logging
 from tqdm import tqdm
 
-from yolojax.experiments import prune_run, sensitivity, setup, study_report
-from yolojax.experiments.report import stage_to_json
-from yolojax.experiments.study_rows import Row, all_rows, choose_rows
-from yolojax.experiments.train_run import train_and_measure
+from yolojax.reporting.report import stage_to_json
+from yolojax.runs import prune as prune_run
+from yolojax.runs import setup
+from yolojax.runs.train import train_and_measure
+from yolojax.studies import report as study_report
+from yolojax.studies import sensitivity
+from yolojax.studies.rows import Row, all_rows, choose_rows
 
 
 def run_study(config: ml_collections.ConfigDict, workdir: str | pathlib.Path, *, rows: Sequence[str] = ()) -> None:

@@ -5,19 +5,18 @@ import json
 import math
 from typing import Any, TypeGuard
 
-from yolojax import darknet
-from yolojax.darknet.files import Path
+from yolojax.files import Path, read_text
 
 MAX_BYTES = 1 << 24
 EXPECTED = "a sensitivity.json that yolojax.study wrote"
 
 
 def read_sensitivity(path: Path) -> dict[str, Any]:
-    """The analysis in `path`: method, amounts, original, total and layers as `experiments.sensitivity` writes them.
+    """The analysis in `path`: method, amounts, original, total and layers as `yolojax.study` writes them.
 
     Raises ValueError with the path and what is wrong, and OSError.
     """
-    text = darknet.read_text(path, MAX_BYTES, EXPECTED)
+    text = read_text(path, MAX_BYTES, EXPECTED)
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from yolojax import darknet, export, network, training
-from yolojax.experiments.train_run import save_darknet
+from yolojax.runs.train import save_darknet
 
 FORMATS = ("darknet", "orbax", "onnx", "stablehlo", "safetensors", "compressed")
 WITH_NMS = ("onnx", "stablehlo")
@@ -90,7 +90,7 @@ def convert(
     print(f"wrote {path}")
 
 
-def measured(source: str, model: training.Model) -> export.Measured | None:
+def measured(source: str, model: network.Model) -> export.Measured | None:
     """The mAP that the run of `source` (its workdir, or model.weights there) measured of `model`; None without one.
 
     A run that went on after its measurement has a newer network: then, too, there is none.
@@ -129,9 +129,9 @@ def _check_flags(
         raise ValueError("--size does not go with --cutoff: a file of some layers has no input size")
 
 
-def _open_truncated(source: str, cfg: str, cutoff: int, seed: int) -> training.Model:
+def _open_truncated(source: str, cfg: str, cutoff: int, seed: int) -> network.Model:
     if not cfg:
         raise ValueError("--cutoff needs --cfg, the layers of the whole network")
     architecture = darknet.read_cfg(cfg)
     variables = network.init(architecture, jax.random.key(seed))
-    return training.Model(architecture, darknet.load_backbone(architecture, variables, source, cutoff))
+    return network.Model(architecture, darknet.load_backbone(architecture, variables, source, cutoff))

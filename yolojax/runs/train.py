@@ -10,8 +10,9 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from yolojax import darknet, data, training
-from yolojax.experiments import setup
+from yolojax import darknet, data, network, training
+from yolojax.runs import setup
+from yolojax.files import replacing
 
 
 def run_training(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> training.Evaluation:
@@ -48,12 +49,12 @@ def train_and_measure(config: ml_collections.ConfigDict, workdir: pathlib.Path) 
 
 def train_model(
     config: ml_collections.ConfigDict,
-    model: training.Model,
+    model: network.Model,
     dataset: data.Dataset,
     workdir: pathlib.Path,
     masks: Any = None,
     evaluator: training.Evaluator | None = None,
-) -> training.Model:
+) -> network.Model:
     """The model after the config's training; `masks` keep dropped weights at zero. Resumes from `workdir`.
 
     `evaluator` measures every `config.eval_every` steps.
@@ -100,12 +101,12 @@ def _map(evaluator: training.Evaluator, variables: Any) -> dict[str, float]:
     return {"map_11point": result.map_11point, "map_area": result.map_area}
 
 
-def save_darknet(model: training.Model, stem: pathlib.Path) -> None:
+def save_darknet(model: network.Model, stem: pathlib.Path) -> None:
     """Writes `stem`.cfg, .weights and .names, on process 0."""
     if jax.process_index() > 0:
         return
     darknet.save(
         model.architecture, model.variables, stem.with_suffix(".cfg"), stem.with_suffix(".weights"), seen=model.seen
     )
-    with darknet.replacing(stem.with_suffix(".names")) as beside:
+    with replacing(stem.with_suffix(".names")) as beside:
         beside.write_text("".join(f"{name}\n" for name in model.names))

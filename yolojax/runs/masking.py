@@ -9,11 +9,11 @@ import ml_collections
 import numpy as np
 
 from yolojax import network, pruning, training
-from yolojax.experiments.sensitivity_file import read_sensitivity
+from yolojax.pruning.sensitivity_file import read_sensitivity
 
 
 def make_masks(
-    config: ml_collections.ConfigDict, model: training.Model, amounts: Mapping[str, float] | None = None
+    config: ml_collections.ConfigDict, model: network.Model, amounts: Mapping[str, float] | None = None
 ) -> Any:
     """The masks that the config asks for; `amounts`, {layer: fraction}, in place of its own."""
     params = model.variables["params"]
@@ -36,7 +36,7 @@ def make_masks(
     raise ValueError(f"method {config.method!r}, expected 'filter' or 'weight'")
 
 
-def masked_model(model: training.Model, masks: Any) -> training.Model:
+def masked_model(model: network.Model, masks: Any) -> network.Model:
     """The model with dropped weights at zero."""
     params = pruning.apply_masks(model.variables["params"], masks)
     return dataclasses.replace(model, variables={**model.variables, "params": params})
