@@ -13,16 +13,16 @@ from configs import base
 def get_config() -> ml_collections.ConfigDict:
     """The demo's first step."""
     config = base.get_config()
-    config.cfg = "configs/shapes.cfg"
-    config.anchors = "kmeans"
-    config.data = "shapes"
-    config.train_split = "train"
-    config.size = 160
-    config.sizes = (160,)
-    config.steps = 1000
-    config.batch_size = 16
-    config.optimizer = "adam"
-    config.learning_rate = 2e-3
-    config.schedule = "cosine"
-    config.warmup_steps = 50
+    config.model.cfg = "configs/shapes.cfg"
+    config.model.anchors = "kmeans"
+    config.data.source = "shapes"
+    config.data.train_split = "train"
+    config.eval.size = 160
+    config.train.sizes = (160,)
+    config.train.steps = 1000
+    config.train.batch_size = 16
+    config.train.optimizer = "adam"
+    config.train.learning_rate = 2e-3
+    config.train.schedule = "cosine"
+    config.train.warmup_steps = 50
     return config

@@ -1,23 +1,21 @@
 """The demo's network without 80% of its kernel weights, retrained on the generated shapes.
 
-    python -m yolojax.prune --config configs/shapes_weight80.py --config.model=runs/shapes_train/model.weights
+    python -m yolojax.prune --config configs/shapes_weight80.py --config.model.start=runs/shapes_train/model.weights
 
 For two CPU cores: a minute, mAP .222 pruned and .673 retrained.
 """
 
 import ml_collections
 
-from configs import prune_base, shapes_train
+from configs import shapes_train
 
 
 def get_config() -> ml_collections.ConfigDict:
     """The demo's network, pruned."""
     config = shapes_train.get_config()
-    config.model = "runs/shapes_train/model.weights"
-    config.steps = 150
-    config.learning_rate = 1e-3
-    config.update(prune_base.PRUNING)
-    config.method = "weight"
-    config.amount = 0.8
-    config.criterion = "magnitude"
+    config.model.start = "runs/shapes_train/model.weights"
+    config.train.steps = 150
+    config.train.learning_rate = 1e-3
+    config.prune.method = "weight"
+    config.prune.amount = 0.8
     return config

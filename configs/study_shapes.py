@@ -7,17 +7,16 @@ For two CPU cores: 13 minutes.
 
 import ml_collections
 
-from configs import shapes_filter40, shapes_train, study_base
+from configs import shapes_filter40, shapes_train
 
 
 def get_config() -> ml_collections.ConfigDict:
     """The study on generated shapes."""
     config = shapes_filter40.get_config()
-    config.update(study_base.STUDY)
-    config.model = ""
-    train = shapes_train.get_config()
-    config.baseline = {name: train[name] for name in ("steps", "learning_rate")}
-    config.sensitivity_amounts = (0.1, 0.3, 0.5, 0.7, 0.9)
-    config.steps = 100
-    config.eval_every = 50
+    config.model.start = ""
+    train = shapes_train.get_config().train
+    config.study.baseline_steps, config.study.baseline_learning_rate = train.steps, train.learning_rate
+    config.study.sensitivity_amounts = (0.1, 0.3, 0.5, 0.7, 0.9)
+    config.train.steps = 100
+    config.train.eval_every = 50
     return config

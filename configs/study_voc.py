@@ -1,6 +1,6 @@
 """The original study: its rows, its recipe, the published yolov2-voc.weights.
 
-    python -m yolojax.study --config configs/study_voc.py --config.model=yolov2-voc.weights
+    python -m yolojax.study --config configs/study_voc.py --config.model.start=yolov2-voc.weights
 
 For one H100 or a TPU v3-8; eight rows of 100 epochs of VOC07+12 trainval at batch 32. The report sets the original's
 numbers beside what this run measures.
@@ -8,11 +8,12 @@ numbers beside what this run measures.
 
 import ml_collections
 
-from configs import study_base
+from configs import base
 
 
 def get_config() -> ml_collections.ConfigDict:
     """The study on VOC2007."""
-    config = study_base.get_config()
-    config.eval_every = 5000
+    config = base.get_config()
+    config.model.start = "yolov2-voc.weights"
+    config.train.eval_every = 5000
     return config

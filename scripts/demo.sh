@@ -11,8 +11,8 @@ fi
 export TF_CPP_MIN_LOG_LEVEL=3 JAX_COMPILATION_CACHE_DIR=$root/.cache/jax
 set -x
 "$python" -m yolojax.train --config configs/shapes_train.py --workdir "$out/train"
-"$python" -m yolojax.prune --config configs/shapes_filter40.py --config.model="$out/train/model.weights" --workdir "$out/filter40"
-"$python" -m yolojax.prune --config configs/shapes_weight80.py --config.model="$out/train/model.weights" --workdir "$out/weight80"
+"$python" -m yolojax.prune --config configs/shapes_filter40.py --config.model.start="$out/train/model.weights" --workdir "$out/filter40"
+"$python" -m yolojax.prune --config configs/shapes_weight80.py --config.model.start="$out/train/model.weights" --workdir "$out/weight80"
 "$python" -m yolojax.evaluate --model "$out/filter40/model.weights" --data shapes --size 160 --json "$out/filter40/check.json"
 set +x
 echo

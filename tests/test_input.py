@@ -17,14 +17,13 @@ import zlib
 
 import cv2
 import jax
-import ml_collections
 import numpy as np
 import pytest
 from absl import flags
 from ml_collections import config_flags
 
 from tests import helpers
-from yolojax import cli, darknet, data, detection, masking, network, training
+from yolojax import cli, darknet, data, detection, masking, network, settings, training
 from yolojax.data.images import MAX_IMAGE_BYTES
 from yolojax.export import compressed, container
 from yolojax.training import stored
@@ -932,21 +931,20 @@ def parse_config(good, monkeypatch, content=None, *overrides):
     """As a command parses its flags."""
     values = flags.FlagValues()
     config_flags.DEFINE_config_file("config", None, "The run.", flag_values=values)
-    monkeypatch.setattr(cli.flags, "FLAGS", values)
     if content is not None:
         good.write("c.py", content)
     argv = ["train", "--config", str(good.folder / "c.py"), *overrides]
     monkeypatch.setattr(sys, "argv", argv)  # where ml_collections looks for overrides
-    cli._parse(argv)
+    cli.parse(argv, values)
     return values.config
 
 
-CONFIG = "import ml_collections\ndef get_config():\n    return ml_collections.ConfigDict({'batch_size': 4})\n"
+CONFIG = "from yolojax import settings\ndef get_config():\n    return settings.default_config()\n"
 
 
 @case("config", "missing")
 def _(good, monkeypatch):
-    parse_config(good, monkeypatch).batch_size  # noqa: B018
+    parse_config(good, monkeypatch).train  # noqa: B018
 
 
 @case("config", "empty")
@@ -971,17 +969,17 @@ def _(good, monkeypatch):
 
 @case("config", "a mistake in it")
 def _(good, monkeypatch):
-    parse_config(good, monkeypatch, CONFIG.replace("ml_collections.Config", "ml_collection.Config"))
+    parse_config(good, monkeypatch, CONFIG.replace("settings.default", "setting.default"))
 
 
 @case("config", "an unknown field")
 def _(good, monkeypatch):
-    parse_config(good, monkeypatch, CONFIG, "--config.batch_sise=8")
+    parse_config(good, monkeypatch, CONFIG, "--config.train.batch_sise=8")
 
 
 @case("config", "a negative batch")
 def _(good, monkeypatch):
-    training.check_batch_size(parse_config(good, monkeypatch, CONFIG, "--config.batch_size=-8").batch_size)
+    settings.read(parse_config(good, monkeypatch, CONFIG, "--config.train.batch_size=-8"))
 
 
 # sensitivity.json
@@ -993,8 +991,8 @@ def read_sensitivity(good, content=None, method="filter", **changes):
         good.write("sensitivity.json", content)
     if changes:
         path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    config = ml_collections.ConfigDict({"amounts": str(path), "method": method, "exclude": (), "amount": 0.05})
-    return masking.read_amounts(config, helpers.small_architecture())
+    about = settings.PruneSettings(amounts=str(path), method=method, amount=0.05)
+    return masking.read_amounts(about, helpers.small_architecture())
 
 
 @case("sensitivity.json", "missing")

@@ -3,15 +3,21 @@
 import ast
 import importlib.util
 import pathlib
+import pkgutil
+import subprocess
+import sys
 
 import ml_collections
 import pytest
+
+from yolojax import settings
 
 ROOT = pathlib.Path(__file__).parents[1]
 ORDER = [
     "studies",
     "runs",
     "reporting",
+    "settings",
     "inspection",
     "training",
     "export",
@@ -59,12 +65,19 @@ def test_configs_load_and_say_how_they_are_run(path, monkeypatch):
     spec.loader.exec_module(module)
     config = module.get_config()
     assert isinstance(config, ml_collections.ConfigDict)
-    if not path.stem.endswith("base"):
+    if path.stem != "base":
         assert f"--config configs/{path.name}" in module.__doc__
+    settings.read(config)
     with pytest.raises(AttributeError):
-        config.lock().learning_rat = 1.0
+        config.lock().train.learning_rat = 1.0
 
 
 def test_the_studys_rows_have_configs():
     names = {path.stem for path in CONFIGS}
     assert names >= {f"filter{p}" for p in (20, 40, 60, 80)} | {f"weight{p}" for p in (70, 75, 80, 90)}
+
+
+def test_all_modules_can_be_imported_in_one_process():
+    names = [module.name for module in pkgutil.walk_packages([str(ROOT / "yolojax")], "yolojax.")]
+    code = f"import importlib\nfor name in {names}: importlib.import_module(name)\n"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -1,6 +1,8 @@
 """What the commands share: flags, several processes, and one line for a mistake of the user's."""
 
 import contextlib
+import functools
+import inspect
 import logging as python_logging
 import os
 import pathlib
@@ -10,87 +12,154 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 import jax
-from absl import app, flags, logging
+import ml_collections
+from absl import flags, logging
 from ml_collections import config_flags
 
-DISTRIBUTED = flags.DEFINE_bool("distributed", False, "One of several processes; a TPU pod or SLURM tells the rest.")
-COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0, where nothing else tells it.")
-PROCESSES = flags.DEFINE_integer("processes", None, "How many processes there are, with --coordinator.")
-PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, with --coordinator.")
+from yolojax import settings
+
 MISTAKE, INTERRUPTED = 2, 130  # exit codes
 # A process that is not heard of for so long is dead, and ends the others. JAX's own default is 100.
 HEARTBEAT_SECONDS = 30
 QUOTES = "\\'\""
-DEBUG_NANS = flags.DEFINE_bool("debug-nans", False, "A traceback from the operation that first gives a NaN; slow.")
-TRACEBACK = flags.DEFINE_bool("traceback", False, "Show where an error came from.")
+HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
 
 
-def run(main: Callable[[list[str]], None], *, positional: bool = False) -> None:
-    """Parses the flags and calls `main` with the arguments that are no flags; none are taken unless `positional`.
+class Command:
+    """One command's flags, and how it runs. Each command has flags of its own, so all of them can be imported.
 
-    A ValueError or an OSError is one line on stderr and exit code 2; Ctrl-C is one line and exit code 130.
+    `string`, `integer`, `number`, `boolean`, `choice` and `strings` define a flag, as absl's `DEFINE_*` do.
     """
-    for flag in flags.FLAGS.get_key_flags_for_module(__name__):
-        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)  # for --help
-    app.run(lambda argv: _guarded(main, argv[1:], positional), flags_parser=_parse)
+
+    def __init__(self) -> None:
+        self.flags = flags.FlagValues()
+        self.string = functools.partial(flags.DEFINE_string, flag_values=self.flags)
+        self.integer = functools.partial(flags.DEFINE_integer, flag_values=self.flags)
+        self.number = functools.partial(flags.DEFINE_float, flag_values=self.flags)
+        self.boolean = functools.partial(flags.DEFINE_bool, flag_values=self.flags)
+        self.choice = functools.partial(flags.DEFINE_enum, flag_values=self.flags)
+        self.strings = functools.partial(flags.DEFINE_list, flag_values=self.flags)
+        self.distributed = self.boolean(
+            "distributed", False, "One of several processes; a TPU pod or SLURM tells the rest."
+        )
+        self.coordinator = self.string("coordinator", None, "host:port of process 0, where nothing else tells it.")
+        self.processes = self.integer("processes", None, "How many processes there are, with --coordinator.")
+        self.process_id = self.integer("process_id", None, "Which of them this is, with --coordinator.")
+        self.debug_nans = self.boolean(
+            "debug-nans", False, "A traceback from the operation that first gives a NaN; slow."
+        )
+        self.traceback = self.boolean("traceback", False, "Show where an error came from.")
+
+    def config(self, default: str) -> flags.FlagHolder[ml_collections.ConfigDict]:
+        """Defines --config and --workdir."""
+        self._workdir = self.string("workdir", None, "Where results go; runs/<config's name> by default.")
+        return config_flags.DEFINE_config_file(
+            "config", default, "What to do; --config.SECTION.FIELD=VALUE overrides.", flag_values=self.flags
+        )
+
+    @property
+    def workdir(self) -> pathlib.Path:
+        """The folder for results: the flag's, else runs/ with the name of the config file."""
+        if self._workdir.value:
+            return pathlib.Path(self._workdir.value)
+        return pathlib.Path("runs") / pathlib.Path(config_flags.get_config_filename(self.flags["config"])).stem
+
+    def run(self, main: Callable[[list[str]], None], *, positional: bool = False) -> None:
+        """Parses the flags and calls `main` with the arguments that are no flags; none are taken unless `positional`.
+
+        --help prints what the command's module says of itself and the flags, with the fields of a config. A ValueError
+        or an OSError is one line on stderr and exit code 2; Ctrl-C is one line and exit code 130.
+        """
+        if any(argument in HELP for argument in sys.argv):
+            parse([argument for argument in sys.argv if argument not in HELP], self.flags, complete=False)
+            print(help_text(inspect.getdoc(inspect.getmodule(main)) or "", self.flags))
+            return
+        arguments = parse(sys.argv, self.flags)
+        flags.FLAGS.mark_as_parsed()  # for the libraries that ask absl
+        logging.use_absl_handler()
+        logging.set_verbosity(logging.INFO)
+        logging.get_absl_handler().addFilter(_is_worth_a_line)
+        jax.config.update("jax_debug_nans", self.debug_nans.value)
+        if arguments and not positional:
+            fail(ValueError(f"unexpected argument {arguments[0]!r}; see --help"))
+        with self._joined() if self.distributed.value or self.coordinator.value else contextlib.nullcontext():
+            try:
+                main(arguments)
+            except (ValueError, OSError) as error:
+                if self.traceback.value:
+                    raise
+                fail(error)
+            except KeyboardInterrupt:
+                sys.stderr.write("interrupted\n")
+                sys.exit(INTERRUPTED)
+
+    @contextlib.contextmanager
+    def _joined(self) -> Iterator[None]:
+        """Within the block this is one of several processes.
+
+        After an error it ends at once: on the orderly way out JAX waits for the other processes, which wait for this
+        one.
+        """
+        try:
+            jax.distributed.initialize(
+                self.coordinator.value,
+                self.processes.value,
+                self.process_id.value,
+                heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            )
+        except ValueError as error:
+            fail(ValueError(f"{error} Give --coordinator HOST:PORT --processes N --process_id I"))
+        try:
+            yield
+        except SystemExit as leaving:
+            if leaving.code in (MISTAKE, INTERRUPTED):
+                _end(leaving.code)
+            raise
+        except Exception:
+            traceback.print_exc()
+            _end(1)
 
 
-def _parse(argv: Sequence[str]) -> list[str]:
+def help_text(about: str, values: flags.FlagValues) -> str:
+    """`about`, the flags with their defaults, and the fields of a config where the command takes one."""
+    config, lines = None, [about, "", "Flags:"]
+    for name in sorted(values):
+        flag = values[name]
+        if name == "config":
+            config = flag.value
+        if not name.startswith("config."):
+            known = flag.default not in (None, "", False, []) and name != "config"
+            default = f" (default: {flag.default_as_str})" if known else ""
+            lines.append(f"  --{name}  {flag.help}{default}")
+    if config is not None:
+        lines += [
+            "",
+            "Fields of the config, as they are set now:",
+            *(f"  {f}" for f in settings.describe_fields(config)),
+        ]
+    return "\n".join(lines)
+
+
+def parse(argv: Sequence[str], values: flags.FlagValues, *, complete: bool = True) -> list[str]:
+    """The arguments that are no flags; a mistake ends the command. Unless `complete`, required ones may be missing."""
     try:
-        return flags.FLAGS(argv)
+        return values(argv)[1:]
     except (AttributeError, KeyError) as error:
         if str(error)[:1] not in QUOTES:
             fail(error)
         # The text is a representation of a representation: 'amout'\\nDid you mean...
         name, _, hint = str(error).partition("\\n")
         fail(ValueError(f"the config has no field {name.strip(QUOTES)!r}. {hint.strip(QUOTES)}"))
-    except (flags.Error, OSError) as error:
+    except flags.Error as error:
+        if complete:
+            fail(error)
+        return []
+    except OSError as error:
         fail(error)
     except Exception as error:  # a config is a program, and raises what it likes
         if "--traceback" in argv:
             raise
         fail(ValueError(f"the config does not run: {type(error).__name__}: {error}"))
-
-
-def _guarded(main: Callable[[list[str]], None], arguments: list[str], positional: bool) -> None:
-    logging.set_verbosity(logging.INFO)
-    logging.get_absl_handler().addFilter(_is_worth_a_line)
-    jax.config.update("jax_debug_nans", DEBUG_NANS.value)
-    if arguments and not positional:
-        fail(ValueError(f"unexpected argument {arguments[0]!r}; see --help"))
-    with _joined() if DISTRIBUTED.value or COORDINATOR.value else contextlib.nullcontext():
-        try:
-            main(arguments)
-        except (ValueError, OSError) as error:
-            if TRACEBACK.value:
-                raise
-            fail(error)
-        except KeyboardInterrupt:
-            sys.stderr.write("interrupted\n")
-            sys.exit(INTERRUPTED)
-
-
-@contextlib.contextmanager
-def _joined() -> Iterator[None]:
-    """Within the block this is one of several processes.
-
-    After an error it ends at once: on the orderly way out JAX waits for the other processes, which wait for this one.
-    """
-    try:
-        jax.distributed.initialize(
-            COORDINATOR.value, PROCESSES.value, PROCESS_ID.value, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
-        )
-    except ValueError as error:
-        fail(ValueError(f"{error} Give --coordinator HOST:PORT --processes N --process_id I"))
-    try:
-        yield
-    except SystemExit as leaving:
-        if leaving.code in (MISTAKE, INTERRUPTED):
-            _end(leaving.code)
-        raise
-    except Exception:
-        traceback.print_exc()
-        _end(1)
 
 
 def _end(code: int) -> NoReturn:
@@ -113,10 +182,3 @@ def fail(error: BaseException) -> NoReturn:
     """One line for the user, and exit code 2."""
     sys.stderr.write(f"error: {' '.join(str(error).split())}\n")  # one write: other threads may have something to say
     sys.exit(MISTAKE)
-
-
-def workdir(flag: str | None) -> pathlib.Path:
-    """The folder for results: the flag's, else runs/ with the name of the config file."""
-    if flag:
-        return pathlib.Path(flag)
-    return pathlib.Path("runs") / pathlib.Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem

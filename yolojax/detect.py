@@ -1,16 +1,15 @@
 """Find objects in image files: python -m yolojax.detect --model model.weights photo.jpg"""
 
-from absl import flags
-
 from yolojax import cli, runs, training
 
-MODEL = flags.DEFINE_string("model", None, "A checkpoint folder, a run's workdir or a .weights file.", required=True)
-CFG = flags.DEFINE_string("cfg", "", "The .cfg of a .weights file; beside it by default.")
-NAMES = flags.DEFINE_string("names", "", "A file with one class name per line.")
-OUT = flags.DEFINE_string("out", "detections", "A folder for the pictures and detections.json.")
-SIZE = flags.DEFINE_integer("size", 416, "Input size in pixels.")
-SCORE = flags.DEFINE_float("score_threshold", 0.25, "Lower scores are not shown.")
-NMS = flags.DEFINE_float("nms_iou", 0.45, "Per-class NMS threshold.")
+COMMAND = cli.Command()
+MODEL = COMMAND.string("model", None, "A checkpoint folder, a run's workdir or a .weights file.", required=True)
+CFG = COMMAND.string("cfg", "", "The .cfg of a .weights file; beside it by default.")
+NAMES = COMMAND.string("names", "", "A file with one class name per line.")
+OUT = COMMAND.string("out", "detections", "A folder for the pictures and detections.json.")
+SIZE = COMMAND.integer("size", 416, "Input size in pixels.")
+SCORE = COMMAND.number("score_threshold", 0.25, "Lower scores are not shown.")
+NMS = COMMAND.number("nms_iou", 0.45, "Per-class NMS threshold.")
 
 
 def main(images: list[str]) -> None:
@@ -20,4 +19,4 @@ def main(images: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, positional=True)
+    COMMAND.run(main, positional=True)

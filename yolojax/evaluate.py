@@ -10,20 +10,21 @@ from absl import flags
 
 from yolojax import cli, runs, training
 
-MODEL = flags.DEFINE_string("model", "", "A checkpoint folder, a run's workdir or a .weights file.")
-CFG = flags.DEFINE_string("cfg", "", "The .cfg of a .weights file; beside it by default.")
-NAMES = flags.DEFINE_string("names", "", "A file with one class name per line.")
-DATA = flags.DEFINE_string("data", "voc2007", "voc2007, voc2012, voc0712, devkit:FOLDER or shapes.")
-DATA_DIR = flags.DEFINE_string("data_dir", "", "Where TFDS keeps prepared data.")
-SPLIT = flags.DEFINE_string("split", "test", "train, validation, trainval or test.")
-SIZE = flags.DEFINE_integer("size", 416, "Input size in pixels.")
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "Images per step over all devices.")
-SCORE = flags.DEFINE_float("score_threshold", 0.005, "Lower scores are no detection.")
-NMS = flags.DEFINE_float("nms_iou", 0.45, "Per-class NMS threshold.")
-DETECTIONS = flags.DEFINE_string("detections", "", "A folder of devkit files, *_CLASS.txt, in place of --model.")
-DEVKIT = flags.DEFINE_string("devkit", "", "The devkit folder that --detections is measured against.")
-SAVE = flags.DEFINE_string("save_detections", "", "A folder for the model's detections as devkit files.")
-JSON = flags.DEFINE_string("json", "", "A file for the result.")
+COMMAND = cli.Command()
+MODEL = COMMAND.string("model", "", "A checkpoint folder, a run's workdir or a .weights file.")
+CFG = COMMAND.string("cfg", "", "The .cfg of a .weights file; beside it by default.")
+NAMES = COMMAND.string("names", "", "A file with one class name per line.")
+DATA = COMMAND.string("data", "voc2007", "voc2007, voc2012, voc0712, devkit:FOLDER or shapes.")
+DATA_DIR = COMMAND.string("data_dir", "", "Where TFDS keeps prepared data.")
+SPLIT = COMMAND.string("split", "test", "train, validation, trainval or test.")
+SIZE = COMMAND.integer("size", 416, "Input size in pixels.")
+BATCH_SIZE = COMMAND.integer("batch_size", 16, "Images per step over all devices.")
+SCORE = COMMAND.number("score_threshold", 0.005, "Lower scores are no detection.")
+NMS = COMMAND.number("nms_iou", 0.45, "Per-class NMS threshold.")
+DETECTIONS = COMMAND.string("detections", "", "A folder of devkit files, *_CLASS.txt, in place of --model.")
+DEVKIT = COMMAND.string("devkit", "", "The devkit folder that --detections is measured against.")
+SAVE = COMMAND.string("save_detections", "", "A folder for the model's detections as devkit files.")
+JSON = COMMAND.string("json", "", "A file for the result.")
 OF_MODEL = (MODEL, CFG, DATA, DATA_DIR, SIZE, BATCH_SIZE, SCORE, NMS, SAVE)
 
 
@@ -58,4 +59,4 @@ def require(*needed: flags.FlagHolder[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    COMMAND.run(main)

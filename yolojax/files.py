@@ -1,10 +1,12 @@
 """Reading a file of bounded size, and writing one so that it is whole or absent."""
 
 import contextlib
+import json
 import os
 import pathlib
 import stat
 from collections.abc import Iterator
+from typing import Any
 
 Path = str | os.PathLike[str]
 
@@ -58,3 +60,14 @@ def replacing(path: Path) -> Iterator[pathlib.Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 text whole or not at all."""
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON values whole or not at all."""
+    write_text(path, json.dumps(content, indent=1) + "\n")

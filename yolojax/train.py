@@ -1,17 +1,14 @@
 """Train a network: python -m yolojax.train --config configs/shapes_train.py"""
 
-from absl import flags
-from ml_collections import config_flags
+from yolojax import cli, runs, settings
 
-from yolojax import cli, runs
-
-CONFIG = config_flags.DEFINE_config_file("config", "configs/base.py", "The run; --config.NAME=VALUE overrides.")
-WORKDIR = flags.DEFINE_string("workdir", None, "Where results go; runs/<config's name> by default.")
+COMMAND = cli.Command()
+CONFIG = COMMAND.config("configs/base.py")
 
 
 def main(_: list[str]) -> None:
-    runs.run_training(CONFIG.value, cli.workdir(WORKDIR.value))
+    runs.run_training(settings.read(CONFIG.value), COMMAND.workdir)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    COMMAND.run(main)

@@ -2,36 +2,35 @@ import pathlib
 
 import pytest
 
-from configs import base
 from tests import helpers
 from yolojax import darknet, runs
+from yolojax.settings import Settings
 
 
 @pytest.fixture(scope="session")
-def config(tmp_path_factory):
+def recipe(tmp_path_factory) -> Settings:
     """A run of seconds: the squares, and a network with every layer kind."""
-    folder = tmp_path_factory.mktemp("experiment")
-    config = base.get_config()
-    config.data = f"devkit:{helpers.make_devkit(folder / 'squares')}"
-    config.data_dir = str(folder / "tfds")
-    config.cfg = str(folder / "small.cfg")
-    darknet.write_cfg(helpers.small_architecture(), config.cfg)
-    config.size = 32
-    config.sizes = (32, 48)
-    config.batch_size = config.eval_batch_size = 4
-    config.steps = 12
-    config.log_every = 3
-    config.save_every = 6
-    config.pictures = 2
-    config.learning_rate = 0.01
-    config.anchors = "kmeans"
-    config.threads = 1
-    return config
+    folder = tmp_path_factory.mktemp("recipe")
+    darknet.write_cfg(helpers.small_architecture(), folder / "small.cfg")
+    squares = helpers.make_devkit(folder / "squares")
+    return Settings().replace(
+        model={"cfg": str(folder / "small.cfg"), "anchors": "kmeans"},
+        data={"source": f"devkit:{squares}", "dir": str(folder / "tfds"), "threads": 1},
+        train={
+            "sizes": (32, 48),
+            "batch_size": 4,
+            "steps": 12,
+            "log_every": 3,
+            "save_every": 6,
+            "learning_rate": 0.01,
+        },
+        eval={"size": 32, "batch_size": 4, "pictures": 2},
+    )
 
 
 @pytest.fixture(scope="session")
-def trained(config, tmp_path_factory) -> pathlib.Path:
+def trained(recipe, tmp_path_factory) -> pathlib.Path:
     """The workdir of a training run."""
     workdir = tmp_path_factory.mktemp("trained") / "run"
-    runs.run_training(config, workdir)
+    runs.run_training(recipe, workdir)
     return workdir

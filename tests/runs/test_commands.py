@@ -1,4 +1,4 @@
-"""The commands as a user runs them. `cli.run` is called in this process where that does, for speed."""
+"""The commands as a user runs them. `cli.Command.run` is called in this process where that does, for speed."""
 
 import json
 import pathlib
@@ -100,8 +100,11 @@ def test_evaluating_saved_detections_gives_the_models_own_map(files, tmp_path):
     ("arguments", "message"),
     [
         (("prune", "--config", "configs/filter40.py"), "yolov2-voc.weights: no such file or folder"),
-        (("prune", "--config", "configs/filter40.py", "--config.amout=0.2"), "amout"),
-        (("prune", "--config", "configs/filter40.py", "--config.decay=-1"), "decay -1.0, expected at least 0"),
+        (("prune", "--config", "configs/filter40.py", "--config.prune.amout=0.2"), "amout"),
+        (
+            ("prune", "--config", "configs/filter40.py", "--config.train.decay=-1"),
+            "train.decay -1.0, expected at",
+        ),
         (("train", "--config", "nowhere.py"), "nowhere.py"),
         (("evaluate", "--data", "shapes"), "--model is missing"),
         (("evaluate", "--detections", "x"), "--devkit is missing"),

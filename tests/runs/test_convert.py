@@ -8,8 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from configs import prune_base
-from yolojax import darknet, runs, export, network, training
+from yolojax import darknet, export, network, runs, training
 
 
 def heads(model, size):
@@ -26,10 +25,10 @@ def test_onnx_at_another_size_with_the_maps_of_the_run(trained, tmp_path):
     (head,) = session.run(None, {"images": images.transpose(0, 3, 1, 2)})
     np.testing.assert_allclose(head.transpose(0, 2, 3, 1), expected, atol=1e-4)
     evaluation = json.loads((trained / "evaluation.json").read_text())
-    config = json.loads((trained / "config.json").read_text())
+    source = json.loads((trained / "config.json").read_text())["data"]["source"]
     text = export.card_path(out).read_text()
     assert f"{evaluation['map_11point']:.4f} (11-point), {evaluation['map_area']:.4f} (area)" in text
-    assert f"on {config['data']} test (10 images), measured by yolojax: {evaluation['protocol_text']}." in text
+    assert f"on {source} test (10 images), measured by yolojax: {evaluation['protocol_text']}." in text
     assert f"from `{trained}`" in text
     assert "0 blue, 1 red" in text
 
@@ -59,11 +58,9 @@ def test_safetensors_and_darknet_hold_the_same(trained, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_card_of_a_pruned_network_has_the_map_after_retraining(config, trained, tmp_path):
-    config = config.copy_and_resolve_references()
-    config.update(prune_base.PRUNING)
-    config.update({"model": str(trained / "model.weights"), "steps": 3, "pictures": 1})
-    result = runs.run_pruning(config, tmp_path / "run")
+def test_the_card_of_a_pruned_network_has_the_map_after_retraining(recipe, trained, tmp_path):
+    recipe = recipe.replace(model={"start": str(trained / "model.weights")}, train={"steps": 3}, eval={"pictures": 1})
+    result = runs.run_pruning(recipe, tmp_path / "run")
     runs.convert(str(tmp_path / "run" / "model.weights"), "safetensors", str(tmp_path / "m.safetensors"))
     evaluation = result.stages[-1].evaluation
     text = export.card_path(tmp_path / "m.safetensors").read_text()

@@ -3,16 +3,13 @@ import json
 import numpy as np
 import pytest
 
-from configs import prune_base
-from yolojax import darknet, runs, network, pruning, training
-from yolojax.runs import setup
+from yolojax import darknet, network, pruning, runs, training
+from yolojax.runs.workdir import check_same_run, claim
 
 
-def prune_config(config, trained, **fields):
-    config = config.copy_and_resolve_references()
-    config.update(prune_base.PRUNING)
-    config.update({"model": str(trained / "model.weights"), **fields})
-    return config
+@pytest.fixture
+def pruning_recipe(recipe, trained):
+    return recipe.replace(model={"start": str(trained / "model.weights")})
 
 
 def test_training_leaves_a_network_for_every_reader(trained):
@@ -30,9 +27,9 @@ def test_training_leaves_a_network_for_every_reader(trained):
 
 
 @pytest.fixture(scope="module")
-def filter_run(config, trained, tmp_path_factory):
+def filter_run(recipe, trained, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("filter")
-    report = runs.run_pruning(prune_config(config, trained), workdir)
+    report = runs.run_pruning(recipe.replace(model={"start": str(trained / "model.weights")}), workdir)
     return workdir, report
 
 
@@ -61,21 +58,20 @@ def test_the_report_is_for_people_too(filter_run):
         assert name in text
 
 
-def test_a_run_that_is_done_gives_the_same_again(filter_run, config, trained):
+def test_a_run_that_is_done_gives_the_same_again(filter_run, pruning_recipe):
     workdir, report = filter_run
     before = (workdir / "model.weights").read_bytes()
-    again = runs.run_pruning(prune_config(config, trained), workdir)
+    again = runs.run_pruning(pruning_recipe, workdir)
     assert again.retrain_seconds is None
     assert "it is not known how long it took" in (workdir / "report.md").read_text()
     assert (workdir / "model.weights").read_bytes() == before
     assert again.stages[2].evaluation.map_area == report.stages[2].evaluation.map_area
     with pytest.raises(ValueError, match=r"is at step \d+, past the 2 of this run; give a new --workdir"):
-        runs.run_pruning(prune_config(config, trained, steps=2), workdir)
+        runs.run_pruning(pruning_recipe.replace(train={"steps": 2}), workdir)
 
 
-def test_weights_stay_dropped_through_retraining(config, trained, tmp_path):
-    fields = {"method": "weight", "criterion": "magnitude", "amount": 0.8}
-    report = runs.run_pruning(prune_config(config, trained, **fields), tmp_path)
+def test_weights_stay_dropped_through_retraining(pruning_recipe, trained, tmp_path):
+    report = runs.run_pruning(pruning_recipe.replace(prune={"method": "weight", "amount": 0.8}), tmp_path)
     original, pruned, retrained = report.stages
     _, variables = darknet.load(tmp_path / "model.cfg", tmp_path / "model.weights")
     kernels = [layer["kernel"] for layer in variables["params"].values()]
@@ -91,8 +87,8 @@ def test_weights_stay_dropped_through_retraining(config, trained, tmp_path):
     assert np.all(kernel[mask == 0] == 0)
 
 
-def test_filters_on_a_grid_and_what_that_costs(config, trained, tmp_path):
-    report = runs.run_pruning(prune_config(config, trained, round_to=8, steps=1), tmp_path)
+def test_filters_on_a_grid_and_what_that_costs(pruning_recipe, tmp_path):
+    report = runs.run_pruning(pruning_recipe.replace(prune={"round_to": 8}, train={"steps": 1}), tmp_path)
     architecture = darknet.read_cfg(tmp_path / "model.cfg")
     assert all(conv.layer.filters % 8 == 0 or conv.layer.filters == 4 for conv in architecture.convolutions[:-1])
     assert report.off_grid["parameters"] < report.stages[2].parameters
@@ -100,46 +96,53 @@ def test_filters_on_a_grid_and_what_that_costs(config, trained, tmp_path):
     assert f"{report.off_grid['parameters']:,} parameters in place of" in (tmp_path / "report.md").read_text()
 
 
-def test_retraining_a_pruned_checkpoint(config, filter_run, tmp_path):
+def test_retraining_a_pruned_checkpoint(recipe, filter_run, tmp_path):
     workdir, _ = filter_run
-    config = config.copy_and_resolve_references()
-    config.update(model=str(workdir), steps=3)
-    runs.run_training(config, tmp_path)
+    runs.run_training(recipe.replace(model={"start": str(workdir)}, train={"steps": 3}), tmp_path)
     assert darknet.read_cfg(tmp_path / "model.cfg") == darknet.read_cfg(workdir / "model.cfg")
 
 
-def test_mistakes_in_a_config(config, trained, tmp_path):
-    for fields, message in [
-        ({"method": "neuron"}, "method 'neuron', expected 'filter' or 'weight'"),
-        ({"model": "nowhere.weights"}, "nowhere.weights: no such file or folder"),
-        ({"data": "imagenet"}, "data 'imagenet', expected voc2007"),
-        ({"dtype": "float16"}, "dtype 'float16', expected one of float32, bfloat16"),
-        ({"steps": 0, "epochs": 0}, "steps and epochs are both 0"),
-        ({"learning_rate": float("nan")}, "learning_rate nan, expected at least 0"),
-        ({"jitter": 1.5}, r"jitter 1.5, expected 0\.\.1"),
-        ({"batch_size": 3}, "batch_size 3 does not divide over 4 devices"),
-        ({"sizes": (33,)}, "size 33, expected a positive multiple of the network's stride 8"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            runs.run_pruning(prune_config(config, trained, **fields), tmp_path / "mistake")
+@pytest.mark.parametrize(
+    ("section", "fields", "message"),
+    [
+        ("prune", {"method": "filters"}, "prune.method 'filters', expected 'filter' or 'weight'"),
+        ("prune", {"amount": 40}, r"prune.amount 40.0, expected from 0 to below 1"),
+        ("prune", {"criterion": "l7"}, "prune.criterion 'l7', expected one of mean_square, l1"),
+        ("prune", {"exclude": ("conv_99",)}, "exclude names 'conv_99'"),
+        ("model", {"start": "nowhere.weights"}, "nowhere.weights: no such file or folder"),
+        ("model", {"dtype": "float16"}, "model.dtype 'float16', expected 'float32' or 'bfloat16'"),
+        ("train", {"steps": 0, "epochs": 0}, "train.steps and train.epochs are both 0"),
+        ("train", {"learning_rate": float("nan")}, "train.learning_rate nan, expected at least 0"),
+        ("train", {"jitter": 1.5}, r"train.jitter 1.5, expected 0\.\.1"),
+        ("train", {"batch_size": 3}, "batch_size 3 does not divide over 4 devices"),
+        ("train", {"sizes": (33,)}, "size 33, expected a positive multiple of the network's stride 8"),
+    ],
+)
+def test_mistakes_that_show_before_data_are_touched_leave_no_folder(pruning_recipe, tmp_path, section, fields, message):
+    with pytest.raises(ValueError, match=message):
+        runs.run_pruning(pruning_recipe.replace(**{section: fields}), tmp_path / "mistake")
+    assert not (tmp_path / "mistake").exists()
 
 
-def test_another_network_under_the_same_name(config, tmp_path):
-    config = config.copy_and_resolve_references()
-    config.model = str(tmp_path / "m.weights")
+def test_an_unknown_data_set(pruning_recipe, tmp_path):
+    with pytest.raises(ValueError, match="data 'imagenet', expected voc2007"):
+        runs.run_pruning(pruning_recipe.replace(data={"source": "imagenet"}), tmp_path / "mistake")
+
+
+def test_another_network_under_the_same_name(recipe, tmp_path):
+    recipe = recipe.replace(model={"start": str(tmp_path / "m.weights")})
     (tmp_path / "m.weights").write_bytes(b"one")
-    with setup.claim(config, tmp_path / "run") as folder:
+    with claim(recipe, tmp_path / "run") as folder:
         (folder / "checkpoints").mkdir()
-    with setup.claim(config, tmp_path / "run"):
+    with claim(recipe, tmp_path / "run"):
         pass
     (tmp_path / "m.weights").write_bytes(b"two")
     with pytest.raises(ValueError, match=r"other settings: SHA-256 of the model's file .* is now"):
-        setup.check_same_run(config, tmp_path / "run")
+        check_same_run(recipe, tmp_path / "run")
 
 
-def test_names_of_another_number_than_the_data(config, tmp_path):
+def test_names_of_another_number_than_the_data(recipe, tmp_path):
     (tmp_path / "three.names").write_text("a\nb\nc\n")
-    config = config.copy_and_resolve_references()
-    config.data, config.names = "shapes", str(tmp_path / "three.names")
+    recipe = recipe.replace(data={"source": "shapes", "names": str(tmp_path / "three.names")})
     with pytest.raises(ValueError, match=r"three\.names has a, b, c; shapes trainval .* has circle, sq"):
-        runs.run_training(config, tmp_path / "run")
+        runs.run_training(recipe, tmp_path / "run")

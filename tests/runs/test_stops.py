@@ -12,9 +12,8 @@ import time
 
 import pytest
 
-from configs import prune_base
 from yolojax import runs
-from yolojax.runs import setup
+from yolojax.runs.workdir import claim
 
 ROOT = pathlib.Path(__file__).parents[2]
 SAVE_EVERY = 5
@@ -23,25 +22,25 @@ KILLS = int(os.environ.get("YOLOJAX_KILLS", "2"))
 
 
 @pytest.fixture(scope="module")
-def command(config, trained):
+def command(recipe, trained):
     """A pruning run: masks, optimizer slots, multi-scale, augmentation."""
     environment = {**os.environ, "XLA_FLAGS": "", "PYTHONUNBUFFERED": "1"}
 
     def start(workdir, *, limit=""):
         fields = {
-            "model": trained / "model.weights",
-            "data": config.data,
-            "data_dir": config.data_dir,
-            "size": 32,
-            "sizes": "(32, 48)",
-            "batch_size": 4,
-            "eval_batch_size": 4,
-            "steps": STEPS,
-            "eval_every": 30,
-            "log_every": 1,
-            "save_every": SAVE_EVERY,
-            "learning_rate": 0.001,
-            "pictures": 1,
+            "model.start": trained / "model.weights",
+            "data.source": recipe.data.source,
+            "data.dir": recipe.data.dir,
+            "eval.size": 32,
+            "train.sizes": "(32, 48)",
+            "train.batch_size": 4,
+            "eval.batch_size": 4,
+            "train.steps": STEPS,
+            "train.eval_every": 30,
+            "train.log_every": 1,
+            "train.save_every": SAVE_EVERY,
+            "train.learning_rate": 0.001,
+            "eval.pictures": 1,
         }
         flags = [f"--config.{name}={value}" for name, value in fields.items()]
         arguments = [sys.executable, "-m", "yolojax.prune", "--config", "configs/weight80.py", *flags]
@@ -131,18 +130,16 @@ def test_a_disk_that_is_full(command, tmp_path):
     assert "Traceback" not in stderr
 
 
-def test_two_runs_in_one_workdir(config, trained, tmp_path):
-    config = config.copy_and_resolve_references()
-    config.update(prune_base.PRUNING)
-    config.model = str(trained / "model.weights")
+def test_two_runs_in_one_workdir(recipe, trained, tmp_path):
+    recipe = recipe.replace(model={"start": str(trained / "model.weights")})
     with (
-        setup.claim(config, tmp_path),
+        claim(recipe, tmp_path),
         pytest.raises(ValueError, match=re.escape(f"{tmp_path} is in use by another run")),
     ):
-        runs.run_pruning(config, tmp_path)
+        runs.run_pruning(recipe, tmp_path)
 
 
-def test_a_workdir_that_is_a_file(config, tmp_path):
+def test_a_workdir_that_is_a_file(recipe, tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(OSError, match="taken"):
-        runs.run_training(config, tmp_path / "taken")
+        runs.run_training(recipe, tmp_path / "taken")

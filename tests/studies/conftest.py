@@ -1,5 +1,5 @@
 """The runs' small network and data."""
 
-from tests.runs.conftest import config, trained
+from tests.runs.conftest import recipe, trained
 
-__all__ = ["config", "trained"]
+__all__ = ["recipe", "trained"]

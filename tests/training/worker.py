@@ -1,6 +1,6 @@
 """One process of a run that prunes, trains and evaluates; it tells what it got. Started by test_processes.py.
 
-Through `cli.run`, so that joining, leaving and dying are those of the commands.
+Through `cli.Command.run`, so that joining, leaving and dying are those of the commands.
 """
 
 import collections
@@ -14,15 +14,15 @@ import time
 
 import jax
 import numpy as np
-from absl import flags
 
 from tests import helpers
 from yolojax import cli, data, network, pruning, training
 
-FOLDER = flags.DEFINE_string("folder", None, "Holds the data, and gets the results.")
-NAME = flags.DEFINE_string("name", None, "Of the run: its workdir in the folder, and what its results begin with.")
-STOP = flags.DEFINE_string("stop", "", "STEP:PROCESS:SIGNAL, sent by that process to itself before that step.")
-FAIL = flags.DEFINE_string("fail", "", "STEP:PROCESS, where that process finds a mistake of the user's.")
+COMMAND = cli.Command()
+FOLDER = COMMAND.string("folder", None, "Holds the data, and gets the results.")
+NAME = COMMAND.string("name", None, "Of the run: its workdir in the folder, and what its results begin with.")
+STOP = COMMAND.string("stop", "", "STEP:PROCESS:SIGNAL, sent by that process to itself before that step.")
+FAIL = COMMAND.string("fail", "", "STEP:PROCESS, where that process finds a mistake of the user's.")
 STEPS, SAVE_EVERY, BATCH, SIZES = 20, 5, 8, (32, 48)
 
 
@@ -173,4 +173,4 @@ def watch_saves() -> list[int]:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    COMMAND.run(main)

@@ -5,13 +5,11 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-import ml_collections
-
-from yolojax import data, export, network, pruning, training
-from yolojax.files import replacing
+from yolojax import data, export, pruning, training
+from yolojax.files import write_json, write_text
+from yolojax.network import Model
 from yolojax.reporting import figures, markdown, pictures
-from yolojax.runs import masking, setup
+from yolojax.settings import PruneSettings, Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Report:
     None for a run that went on after a stop.
     """
 
-    config: ml_collections.ConfigDict
+    settings: Settings
     train_set: str
     eval_set: str
     stages: Sequence[Stage]
@@ -52,14 +50,10 @@ class Report:
 
 
 def make_stage(
-    name: str,
-    architecture: network.Architecture,
-    variables: Any,
-    evaluation: training.Evaluation,
-    size: int,
-    samples: Sequence[pictures.Sample],
+    name: str, model: Model, evaluation: training.Evaluation, size: int, samples: Sequence[pictures.Sample]
 ) -> Stage:
     """The numbers of one network; MACs are for a `size` x `size` image."""
+    architecture, variables = model.architecture, model.variables
     return Stage(
         name=name,
         parameters=pruning.count_parameters(variables["params"]),
@@ -73,25 +67,22 @@ def make_stage(
 
 
 def write(report: Report, eval_set: data.Dataset, workdir: pathlib.Path) -> None:
-    """Writes report.md, pictures.png, layers.png, loss.png, samples.json, report.json, on process 0."""
-    if jax.process_index() > 0:
-        return
-    gallery = pictures.Gallery(eval_set, report.config.pictures)
+    """Writes report.md, pictures.png, layers.png, loss.png, samples.json and, last of all, report.json."""
+    gallery = pictures.Gallery(eval_set, report.settings.eval.pictures)
     for stage in report.stages:
         gallery.add(f"{stage.name} {stage.evaluation.map_11point:.3f}", stage.samples)
     gallery.save(workdir / "pictures.png")
     figures.layers(report.layers, workdir / "layers.png")
     figures.loss(workdir / "metrics.jsonl", workdir / "loss.png")
-    with replacing(workdir / "report.md") as beside:
-        beside.write_text(to_markdown(report))
-    setup.write_json(workdir / "samples.json", {stage.name: stage.samples for stage in report.stages})
-    setup.write_json(workdir / "report.json", to_json(report))  # the last one: a run with it is done
+    write_text(workdir / "report.md", to_markdown(report))
+    write_json(workdir / "samples.json", {stage.name: stage.samples for stage in report.stages})
+    write_json(workdir / "report.json", to_json(report))  # the last one: a run with it is done
 
 
 def to_json(report: Report) -> dict[str, Any]:
     """The report as plain dicts, strings and numbers."""
     fields = {field.name: getattr(report, field.name) for field in dataclasses.fields(report)}
-    fields["config"] = setup.to_dict(report.config)
+    fields["config"] = fields.pop("settings").to_json()
     fields["stages"] = {stage.name: stage_to_json(stage) for stage in report.stages}
     fields["layers"] = [row._asdict() for row in report.layers]
     return fields
@@ -106,12 +97,12 @@ def stage_to_json(stage: Stage) -> dict[str, Any]:
 
 def to_markdown(report: Report) -> str:
     """The report as a page."""
-    config, protocol = report.config, report.stages[0].evaluation.protocol
-    what = "filters" if config.method == "filter" else "kernel weights"
+    settings, protocol = report.settings.prune, report.stages[0].evaluation.protocol
+    what = "filters" if settings.method == "filter" else "kernel weights"
     lines = [
-        f"# {config.amount:.0%} of the {what} pruned",
+        f"# {settings.amount:.0%} of the {what} pruned",
         "",
-        f"- Network: `{config.model}`; criterion `{config.criterion}`, {_spread(config)}.",
+        f"- Network: `{report.settings.model.start}`; criterion `{settings.criterion_name}`, {_spread(settings)}.",
         f"- Retrained on {report.train_set}; measured on {report.eval_set}.",
         f"- Protocol: {protocol}.",
         _times(report),
@@ -119,7 +110,7 @@ def to_markdown(report: Report) -> str:
         *_stage_table(report.stages),
         "",
     ]
-    if config.method == "filter":
+    if settings.method == "filter":
         lines += [
             f"The pruned network is counted dense; without the dropped filters' own weights, but with the inputs that "
             f"they fed, it has {report.masked_filter_parameters:,} parameters. The retrained network is the smaller "
@@ -129,7 +120,7 @@ def to_markdown(report: Report) -> str:
     if report.off_grid:
         after = report.stages[-1]
         lines += [
-            f"Each layer keeps a multiple of {config.round_to} filters. Without that the network would have "
+            f"Each layer keeps a multiple of {settings.round_to} filters. Without that the network would have "
             f"{report.off_grid['parameters']:,} parameters in place of {after.parameters:,}, and "
             f"{report.off_grid['macs'] / 1e9:.3f} G MACs in place of {after.macs / 1e9:.3f} G.",
             "",
@@ -144,10 +135,10 @@ def megabytes(size: int | None) -> str:
     return "-" if size is None else f"{size / 1e6:.2f}"
 
 
-def _spread(config: ml_collections.ConfigDict) -> str:
-    if config.amounts:
-        return f"amounts per layer by their sensitivity (`{config.amounts}`)"
-    return "one threshold for all layers" if masking.scope(config) == "global" else "the same share of each layer"
+def _spread(settings: PruneSettings) -> str:
+    if settings.amounts:
+        return f"amounts per layer by their sensitivity (`{settings.amounts}`)"
+    return "one threshold for all layers" if settings.scope_name == "global" else "the same share of each layer"
 
 
 def _times(report: Report) -> str:

@@ -106,7 +106,9 @@ def measured(source: str, model: network.Model) -> export.Measured | None:
     if (folder / "evaluation.json").exists():
         evaluation = json.loads((folder / "evaluation.json").read_text())
         config = json.loads((folder / "config.json").read_text())
-        return _measured(evaluation, f"{config['data']} {config['eval_split']} ({evaluation['images']} images)")
+        return _measured(
+            evaluation, f"{config['data']['source']} {config['data']['eval_split']} ({evaluation['images']} images)"
+        )
     return None
 
 

@@ -1,14 +1,13 @@
 """Running a network on image files."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from yolojax import darknet, data, detection, network, training
+from yolojax import data, detection, network, training
+from yolojax.files import write_json
 from yolojax.reporting.pictures import write_image
-from yolojax.files import replacing
 
 MANY = 300  # images from which the fast path's preparation pays
 
@@ -41,6 +40,5 @@ def detect_files(
         ]
         results.append({"image": str(path), "width": image.shape[1], "height": image.shape[0], "objects": objects})
     content = {"boxes": "xmin, ymin, xmax, ymax in 1-based pixels", "protocol": str(protocol), "images": results}
-    with replacing(out / "detections.json") as beside:
-        beside.write_text(json.dumps(content, indent=1) + "\n")
+    write_json(out / "detections.json", content)
     print(f"{sum(len(r['objects']) for r in results)} objects in {len(images)} images; see {out}")

@@ -8,7 +8,7 @@ import jax
 from absl import logging
 
 from yolojax import darknet, data, detection, network, training
-from yolojax.runs import setup
+from yolojax.files import write_json
 
 
 def evaluate_model(
@@ -58,7 +58,7 @@ def show(result: training.Evaluation, json_path: str) -> None:
     print(f"{'mean':{width}}  {result.map_11point:8.4f}  {result.map_area:6.4f}")
     print(f"{result.images} images, {result.objects} objects, {result.detections} detections; {result.protocol}")
     if json_path:
-        setup.write_json(pathlib.Path(json_path), result.to_json())
+        write_json(pathlib.Path(json_path), result.to_json())
         logging.info("wrote %s", json_path)
 
 

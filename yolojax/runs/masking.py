@@ -1,75 +1,53 @@
-"""From a config to masks."""
+"""From settings to masks."""
 
-import dataclasses
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
-import ml_collections
-import numpy as np
-
-from yolojax import network, pruning, training
+from yolojax import pruning
+from yolojax.network import Architecture, Model
+from yolojax.pruning.masks import Masks
 from yolojax.pruning.sensitivity_file import read_sensitivity
+from yolojax.settings import PruneSettings
 
 
-def make_masks(
-    config: ml_collections.ConfigDict, model: network.Model, amounts: Mapping[str, float] | None = None
-) -> Any:
-    """The masks that the config asks for; `amounts`, {layer: fraction}, in place of its own."""
+def make_masks(settings: PruneSettings, model: Model, amounts: Mapping[str, float] | None = None) -> Masks:
+    """The masks that the settings ask for; `amounts`, {layer: fraction}, in place of their own."""
     params = model.variables["params"]
-    if amounts is None and config.amounts:
-        amounts = read_amounts(config, model.architecture)
-    amount = config.amount if amounts is None else amounts
-    if config.method == "weight":
-        return pruning.weight_masks(model.architecture, params, amount, scope=scope(config), criterion=config.criterion)
-    if config.method == "filter":
-        return pruning.filter_masks(
-            model.architecture,
-            params,
-            amount,
-            scope=scope(config),
-            criterion=config.criterion,
-            min_filters=config.min_filters,
-            round_to=config.round_to,
-            exclude=tuple(config.exclude),
+    if amounts is None and settings.amounts:
+        amounts = read_amounts(settings, model.architecture)
+    amount = settings.amount if amounts is None else amounts
+    if settings.method == "weight":
+        return pruning.weight_masks(
+            model.architecture, params, amount, scope=settings.scope_name, criterion=settings.criterion_name
         )
-    raise ValueError(f"method {config.method!r}, expected 'filter' or 'weight'")
+    return pruning.filter_masks(
+        model.architecture,
+        params,
+        amount,
+        scope=settings.scope_name,
+        criterion=settings.criterion_name,
+        min_filters=settings.min_filters,
+        round_to=settings.round_to,
+        exclude=settings.exclude,
+    )
 
 
-def masked_model(model: network.Model, masks: Any) -> network.Model:
-    """The model with dropped weights at zero."""
-    params = pruning.apply_masks(model.variables["params"], masks)
-    return dataclasses.replace(model, variables={**model.variables, "params": params})
-
-
-def scope(config: ml_collections.ConfigDict) -> str:
-    """The config's scope; where it leaves that open, what the criterion was published with."""
-    return config.scope or pruning.default_scope(config.criterion)
-
-
-def total(config: ml_collections.ConfigDict, architecture: network.Architecture) -> int:
-    """What the config's amount is a fraction of: all kernel weights, or all filters but the head's."""
-    convolutions = architecture.convolutions
-    if config.method == "weight":
-        return sum(int(np.prod(conv.kernel_shape)) for conv in convolutions)
-    heads = pruning.head_convolutions(architecture)
-    return sum(conv.layer.filters for conv in convolutions if conv.name not in heads)
-
-
-def read_amounts(config: ml_collections.ConfigDict, architecture: network.Architecture) -> dict[str, float]:
-    """Per-layer amounts that drop the config's amount in all, from the sensitivity analysis that it names."""
-    path = pathlib.Path(config.amounts)
+def read_amounts(settings: PruneSettings, architecture: Architecture) -> dict[str, float]:
+    """Per-layer amounts that drop `prune.amount` in all, from the sensitivity analysis that the settings name."""
+    path = pathlib.Path(settings.amounts)
     if not path.is_file():
         raise ValueError(f"{path}: no such file; expected a sensitivity.json that yolojax.study wrote")
     found = read_sensitivity(path)
-    if found["method"] != config.method:
-        raise ValueError(f"{path} is about pruning by {found['method']}, the config prunes by {config.method}")
+    if found["method"] != settings.method:
+        raise ValueError(f"{path} is about pruning by {found['method']}, the config prunes by {settings.method}")
     names = {conv.name for conv in architecture.convolutions}
     if unknown := sorted(found["layers"].keys() - names):
-        raise ValueError(f"{path} names {unknown[0]}, which this network has not; measure this network's sensitivity")
+        raise ValueError(
+            f"{path} names {unknown[0]}, which this network does not have; measure this network's sensitivity"
+        )
     curves = {
         name: pruning.Curve(layer["size"], found["amounts"], layer["map_11point"])
         for name, layer in found["layers"].items()
-        if name not in config.exclude
+        if name not in settings.exclude
     }
-    return pruning.amounts_from_curves(curves, found["original"], config.amount, found["total"])
+    return pruning.amounts_from_curves(curves, found["original"], settings.amount, found["total"])

@@ -7,14 +7,11 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
-import ml_collections
-
 from yolojax import data
-from yolojax.files import replacing
+from yolojax.files import write_json, write_text
 from yolojax.reporting import markdown, pictures
 from yolojax.reporting.report import megabytes
-from yolojax.runs import setup
+from yolojax.settings import Settings
 from yolojax.studies import figures as study_figures
 from yolojax.studies.rows import Group, Row, group_rows
 
@@ -22,36 +19,33 @@ TITLES = {"filter": "Filters", "weight": "Weights"}
 
 
 def write(
-    config: ml_collections.ConfigDict,
+    settings: Settings,
     original: Mapping[str, Any],
     rows: Sequence[Row],
     eval_set: data.Dataset,
     folder: pathlib.Path,
 ) -> None:
-    """Writes the report about the `rows` that are done, on process 0.
+    """Writes the report about the `rows` that are done.
 
     Args:
-      config: the study's.
+      settings: the study's.
       original: the unpruned network's stage, as in a row's report.json, with its `samples`.
       rows: each has its result in a folder of its name.
       eval_set: for the pictures.
       folder: the study's workdir. Where it holds a conclusion.md, that goes under the tables.
     """
-    if jax.process_index() > 0:
-        return
     groups = group_rows(rows, folder)
     sensitivities = {
         row.method: json.loads((folder / row.name / row.result).read_text()) for row in rows if row.amount is None
     }
     figures = study_figures.write(groups, original, sensitivities, folder)
-    figures |= _write_pictures(config, groups, original, eval_set, folder)
-    text = to_markdown(config, original, groups, sensitivities, figures, _conclusion(folder))
-    content = {"config": setup.to_dict(config), "original": original, "published": published()}
+    figures |= _write_pictures(settings, groups, original, eval_set, folder)
+    text = to_markdown(settings, original, groups, sensitivities, figures, _conclusion(folder))
+    content = {"config": settings.to_json(), "original": original, "published": published()}
     content["rows"] = {group.name: [_without_layers(report) for report in group.reports] for group in groups}
-    setup.write_json(folder / "study.json", content)
+    write_json(folder / "study.json", content)
     for name, page in (("study.md", text), ("study.html", markdown.to_html(text, folder))):
-        with replacing(folder / name) as beside:
-            beside.write_text(page)
+        write_text(folder / name, page)
 
 
 def published() -> dict[str, Any]:
@@ -60,7 +54,7 @@ def published() -> dict[str, Any]:
 
 
 def to_markdown(
-    config: ml_collections.ConfigDict,
+    settings: Settings,
     original: Mapping[str, Any],
     groups: Sequence[Group],
     sensitivities: Mapping[str, Any],
@@ -68,14 +62,18 @@ def to_markdown(
     conclusion: str,
 ) -> str:
     """The report as a page; `figures` are {title: file}."""
-    seeds = f"{len(config.seeds)} seeds, mean ± standard deviation" if len(config.seeds) > 1 else "one seed"
-    steps = f"{config.steps} steps" if config.steps else f"{config.epochs} epochs"
+    seeds = (
+        f"{len(settings.study.seeds)} seeds, mean ± standard deviation" if len(settings.study.seeds) > 1 else "one seed"
+    )
+    train = settings.train
+    steps = f"{train.steps} steps" if train.steps else f"{train.epochs} epochs"
+    measured_on = groups[0].reports[0]["eval_set"] if groups else settings.data.source
     lines = [
         "# Pruning a detector: weights against filters",
         "",
-        f"- Data: {groups[0].reports[0]['eval_set'] if groups else config.data}; network: `{config.model}`.",
-        f"- Retraining: {steps}, batch {config.batch_size}, {config.optimizer}, learning rate {config.learning_rate} "
-        f"({config.schedule}); {seeds}.",
+        f"- Data: {measured_on}; network: `{settings.model.start}`.",
+        f"- Retraining: {steps}, batch {train.batch_size}, {train.optimizer}, learning rate {train.learning_rate} "
+        f"({train.schedule}); {seeds}.",
         f"- mAP: 11-point, {original['evaluation']['protocol_text']}; the columns at .25 count only detections of "
         "confidence ≥ 0.25.",
         f"- Published: {published()['source']}. Another network on other data, unless this is VOC2007.",
@@ -167,7 +165,7 @@ def sensitivity_table(result: Mapping[str, Any]) -> list[str]:
 
 
 def _write_pictures(
-    config: ml_collections.ConfigDict,
+    settings: Settings,
     groups: Sequence[Group],
     original: Mapping[str, Any],
     eval_set: data.Dataset,
@@ -177,7 +175,7 @@ def _write_pictures(
     written = {}
     for method, title in TITLES.items():
         for stage in ("pruned", "retrained"):
-            gallery = pictures.Gallery(eval_set, config.pictures, height=140)
+            gallery = pictures.Gallery(eval_set, settings.eval.pictures, height=140)
             gallery.add("0%", original["samples"])
             for group in groups:
                 if group.method == method and group.name != "control":

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import ml_collections
+from yolojax.settings import StudySettings
 
 METHODS = ("filter", "weight")
 
@@ -31,28 +31,28 @@ class Row:
         return "report.json" if self.amount is not None else "sensitivity.json"
 
 
-def all_rows(config: ml_collections.ConfigDict) -> list[Row]:
-    """The rows that the config declares; the name of the first seed's has no seed."""
-    kinds = [("control", "weight", 0.0)] if config.control else []
-    for method in METHODS:
-        kinds += [(f"{method}{100 * amount:g}", method, amount) for amount in config[f"{method}_amounts"]]
+def all_rows(study: StudySettings) -> list[Row]:
+    """The rows that the settings declare; the name of the first seed's has no seed."""
+    kinds = [("control", "weight", 0.0)] if study.control else []
+    kinds += [(f"filter{100 * amount:g}", "filter", amount) for amount in study.filter_amounts]
+    kinds += [(f"weight{100 * amount:g}", "weight", amount) for amount in study.weight_amounts]
     rows = [
-        Row(name if seed == config.seeds[0] else f"{name}-seed{seed}", method, amount, seed)
+        Row(name if seed == study.seeds[0] else f"{name}-seed{seed}", method, amount, seed)
         for name, method, amount in kinds
-        for seed in config.seeds
+        for seed in study.seeds
     ]
-    if config.sensitivity_amounts:
-        rows += [Row(f"sensitivity-{method}", method, None, config.seeds[0]) for method in METHODS]
+    if study.sensitivity_amounts:
+        rows += [Row(f"sensitivity-{method}", method, None, study.seeds[0]) for method in METHODS]
     return rows
 
 
-def choose_rows(config: ml_collections.ConfigDict, names: Sequence[str]) -> list[Row]:
-    """The rows of these names; ValueError for one that the config does not declare."""
-    rows = {row.name: row for row in all_rows(config)}
+def choose_rows(study: StudySettings, names: Sequence[str]) -> list[Row]:
+    """The rows of these names, all if there are none; ValueError for one that the settings do not declare."""
+    rows = {row.name: row for row in all_rows(study)}
     if unknown := [name for name in names if name not in rows]:
         raise ValueError(f"no row {unknown[0]!r}; this study has {', '.join(rows)}")
     if not rows:
-        raise ValueError("the study has no rows; give filter_amounts or weight_amounts")
+        raise ValueError("the study has no rows; give study.filter_amounts or study.weight_amounts")
     return [rows[name] for name in names] or list(rows.values())
 
 

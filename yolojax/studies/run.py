@@ -4,89 +4,94 @@ import json
 import pathlib
 from collections.abc import Sequence
 
-import ml_collections
+import jax
 from absl import logging
 from tqdm import tqdm
 
 from yolojax.reporting.report import stage_to_json
-from yolojax.runs import prune as prune_run
 from yolojax.runs import setup
+from yolojax.runs.prune import Subject, open_checked, open_subject, prune_and_retrain
 from yolojax.runs.train import train_and_measure
-from yolojax.studies import report as study_report
-from yolojax.studies import sensitivity
+from yolojax.runs.workdir import PRUNING, check_same_run, claim
+from yolojax.settings import Settings
+from yolojax.studies import report, sensitivity
 from yolojax.studies.rows import Row, all_rows, choose_rows
 
 
-def run_study(config: ml_collections.ConfigDict, workdir: str | pathlib.Path, *, rows: Sequence[str] = ()) -> None:
+def run_study(settings: Settings, workdir: str | pathlib.Path, *, rows: Sequence[str] = ()) -> None:
     """Runs the rows that are not done yet and writes study.json, study.md, study.html and their pictures.
 
     Args:
-      config: as configs/study_base.py declares.
+      settings: the section `study` declares the rows, the others are of each row's run.
       workdir: gets a folder per row, as `run_pruning` leaves it, and `baseline/` where the network is trained here.
       rows: names of the rows to run; all if empty. The report shows every row that is done.
     """
-    chosen = choose_rows(config, rows)
-    with setup.claim(config, workdir) as folder:
-        config = with_model(config, folder)
-        left = [row for row in chosen if not is_done(config, row, folder)]
-        subject = prune_run.open_subject(row_config(config, chosen[0]))
+    chosen = choose_rows(settings.study, rows)
+    with claim(settings, workdir) as folder:
+        settings = with_start(settings, folder)
+        left = [row for row in chosen if not is_done(settings, row, folder)]
+        first = row_settings(settings, chosen[0])
+        subject = open_subject(first, open_checked(first))
         with tqdm(left, desc="study", unit="row", disable=not left) as bar:
             for row in bar:
                 bar.set_postfix_str(row.name)
-                run_row(row_config(config, row), row, subject, folder / row.name)
-        done = [row for row in all_rows(config) if is_done(config, row, folder)]
-        original = {**stage_to_json(subject.original), "samples": subject.original.samples}
-        study_report.write(config, original, done, subject.eval_set, folder)
+                run_row(row_settings(settings, row), row, subject, folder / row.name)
+        if jax.process_index() == 0:
+            done = [row for row in all_rows(settings.study) if is_done(settings, row, folder)]
+            original = {**stage_to_json(subject.original), "samples": subject.original.samples}
+            report.write(settings, original, done, subject.eval_set, folder)
         logging.info("see %s", folder / "study.html")
 
 
-def row_config(config: ml_collections.ConfigDict, row: Row) -> ml_collections.ConfigDict:
-    """The config of one row's run."""
-    config = config.copy_and_resolve_references()
-    config.method, config.criterion, config.seed = row.method, config[f"{row.method}_criterion"], row.seed
-    if row.amount is not None:
-        config.amount = row.amount
-    return config
+def row_settings(settings: Settings, row: Row) -> Settings:
+    """The settings of one row's run."""
+    criterion = {"filter": settings.study.filter_criterion, "weight": settings.study.weight_criterion}[row.method]
+    amount = settings.prune.amount if row.amount is None else row.amount
+    return settings.replace(
+        prune={"method": row.method, "criterion": criterion, "amount": amount}, train={"seed": row.seed}
+    )
 
 
-def run_row(config: ml_collections.ConfigDict, row: Row, subject: prune_run.Subject, folder: pathlib.Path) -> None:
+def run_row(settings: Settings, row: Row, subject: Subject, folder: pathlib.Path) -> None:
     """Runs one row, from where it was stopped."""
-    with setup.claim(config, folder):
+    with claim(settings, folder, sections=PRUNING):
         if row.amount is not None:
-            prune_run.prune_and_retrain(config, subject, folder)
+            prune_and_retrain(settings, subject, folder)
             return
-        split = setup.open_split(config, config.sensitivity_split, subject.model.names)
-        evaluator = setup.make_evaluator(config, subject.model.architecture, split)
-        sensitivity.measure_sensitivity(config, subject.model, evaluator, folder / row.result)
+        split = setup.open_split(settings.data, settings.study.sensitivity_split, subject.model.names)
+        evaluator = setup.make_evaluator(settings, subject.model.architecture, split)
+        sensitivity.measure_sensitivity(settings, subject.model, evaluator, folder / row.result)
 
 
-def is_done(config: ml_collections.ConfigDict, row: Row, folder: pathlib.Path) -> bool:
+def is_done(settings: Settings, row: Row, folder: pathlib.Path) -> bool:
     """Whether the row's result is there and whole; ValueError when it is of other settings."""
-    path = folder / row.name / row.result
+    path, mine = folder / row.name / row.result, row_settings(settings, row)
     if not path.exists():
         return False
-    setup.check_same_run(row_config(config, row), path.parent)
+    check_same_run(mine, path.parent, sections=PRUNING)
     result = json.loads(path.read_text())
     if row.amount is None:
-        return sensitivity.is_whole(row_config(config, row), result)
+        return sensitivity.is_whole(settings.study, result)
     # More steps than it has: it goes on. Its config.json then tells the new number before that is reached.
-    old = result["config"]
-    return (old["steps"], old["epochs"]) == (config.steps, config.epochs)
+    old = result["config"]["train"]
+    return (old["steps"], old["epochs"]) == (settings.train.steps, settings.train.epochs)
 
 
-def with_model(config: ml_collections.ConfigDict, folder: pathlib.Path) -> ml_collections.ConfigDict:
-    """The config with the network to prune; where `model` is "", it is trained in `baseline/` as `baseline` tells."""
-    if config.model:
-        return config
-    config = config.copy_and_resolve_references()
-    baseline = config.copy_and_resolve_references()
-    for name, value in config.baseline.items():
-        baseline[name] = value
+def with_start(settings: Settings, folder: pathlib.Path) -> Settings:
+    """The settings with the network to prune; where `model.start` is "", it is trained in `baseline/`."""
+    if settings.model.start:
+        return settings
+    study = settings.study
+    baseline = settings.replace(
+        train={
+            "steps": study.baseline_steps or settings.train.steps,
+            "learning_rate": study.baseline_learning_rate or settings.train.learning_rate,
+        }
+    )
     place = folder / "baseline"
     if (place / "evaluation.json").exists():
-        setup.check_same_run(baseline, place)
+        check_same_run(baseline, place)
     else:
-        with setup.claim(baseline, place):
-            train_and_measure(baseline, place)
-    config.model = str(place / "model.weights")
-    return config
+        with claim(baseline, place):
+            train_and_measure(baseline, None, place)
+    return settings.replace(model={"start": str(place / "model.weights")})

@@ -1,0 +1,132 @@
+"""The fields of a config, in sections. The defaults are the study's recipe on VOC2007."""
+
+import dataclasses
+from typing import ClassVar
+
+from yolojax import pruning
+from yolojax.settings.declaration import Section, option
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSettings(Section):
+    """The network: what to start from, and the layers where that does not tell them."""
+
+    name: ClassVar[str] = "model"
+    start: str = option("", "a .weights file, checkpoint folder or workdir of a run; empty: random weights")
+    cfg: str = option("third_party/darknet/yolov2-voc.cfg", "the layers, where the start does not tell them")
+    backbone: str = option("", "a truncated .weights file (darknet19_448.conv.23), with `cutoff` layers")
+    cutoff: int = option(23, "layers that the backbone holds", least=0)
+    anchors: str = option("cfg", "the cfg's, or by k-means over the training set's shapes", choices=("cfg", "kmeans"))
+    dtype: str = option("float32", "what to compute in; parameters stay float32", choices=("float32", "bfloat16"))
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSettings(Section):
+    """The data set."""
+
+    name: ClassVar[str] = "data"
+    source: str = option("voc0712", "voc2007, voc2012, voc0712, devkit:FOLDER or shapes")
+    dir: str = option("", "where TFDS keeps prepared data; empty: TFDS's own default", free=True)
+    names: str = option("", "a file with one class name per line; empty: the model's or the data's")
+    train_split: str = option("trainval", "what to train on")
+    eval_split: str = option("test", "what to measure on")
+    max_boxes: int = option(50, "objects per training image; more are dropped and counted", least=1)
+    threads: int = option(2, "that decode and augment", least=1, free=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSettings(Section):
+    """Training, or retraining after pruning."""
+
+    name: ClassVar[str] = "train"
+    batch_size: int = option(32, "images per step, over all devices of all processes", least=1)
+    epochs: int = option(100, "passes over the training set", least=0, free=True)
+    steps: int = option(0, "in place of epochs, if positive", least=0, free=True)
+    sizes: tuple[int, ...] = option((416,), "image sizes in pixels, a new one every 10 batches")
+    loss: str = option("region", "what is minimised", choices=("region",))
+    optimizer: str = option("sgd", "the update of one step", choices=("sgd", "adam"))
+    learning_rate: float = option(1e-4, "its largest value", least=0)
+    schedule: str = option("constant", "of the learning rate", choices=("constant", "cosine"))
+    warmup_steps: int = option(0, "steps in which the learning rate rises from 0", least=0)
+    momentum: float = option(0.9, "of SGD; Adam's first moment", least=0, most=1)
+    decay: float = option(5e-4, "weight decay, on kernels only", least=0)
+    jitter: float = option(0.2, "largest shift of the crop's edges, a share of the image's sides", least=0, most=1)
+    hue: float = option(0.1, "largest shift of hue, a share of the colour circle", least=0, most=1)
+    saturation: float = option(1.5, "largest factor of saturation", least=1)
+    exposure: float = option(1.5, "largest factor of exposure", least=1)
+    flip: bool = option(True, "mirror half of the images")
+    seed: int = option(0, "of everything random", least=0)
+    log_every: int = option(20, "steps between log lines", least=1, free=True)
+    save_every: int = option(500, "steps between checkpoints", least=1, free=True)
+    eval_every: int = option(0, "steps between mAPs for the log; 0: only at the end", least=0, free=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.steps or self.epochs):
+            raise ValueError("train.steps and train.epochs are both 0; give one of them")
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalSettings(Section):
+    """Evaluation: the VOC protocol."""
+
+    name: ClassVar[str] = "eval"
+    size: int = option(416, "of the input in pixels", least=1)
+    batch_size: int = option(16, "images per step, over all devices", least=1, free=True)
+    score_threshold: float = option(0.005, "lower scores are no detection", least=0, most=1)
+    nms_iou: float = option(0.45, "a box that overlaps a better one of its class by more goes", least=0, most=1)
+    pictures: int = option(6, "images in the report's picture", least=0, free=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class PruneSettings(Section):
+    """What goes."""
+
+    name: ClassVar[str] = "prune"
+    method: str = option("filter", "what is dropped", choices=("filter", "weight"))
+    amount: float = option(
+        0.4, "the share of the filters before the head, or of the kernel weights", least=0, most=1, open=True
+    )
+    criterion: str = option("", "how filters or weights are scored; empty: as in the study")
+    scope: str = option("", "one threshold or one per layer; empty: as published", choices=("", "global", "layer"))
+    min_filters: int = option(1, "kept in each layer; in whole groups before a reorg", least=1)
+    round_to: int = option(1, "filters left in a layer are a multiple of it", least=1)
+    amounts: str = option("", "a sensitivity.json: the amount is spread over the layers by what they bear")
+    exclude: tuple[str, ...] = option((), "layers whose filters all stay, as in ('conv_00',)")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = pruning.FILTER_CRITERIA if self.method == "filter" else pruning.WEIGHT_CRITERIA
+        if self.criterion and self.criterion not in known:
+            raise ValueError(
+                f"prune.criterion {self.criterion!r}, expected one of {', '.join(known)} for {self.method}s"
+            )
+
+    @property
+    def criterion_name(self) -> str:
+        """The criterion; where the config leaves it open, the study's."""
+        return self.criterion or {"filter": "mean_square", "weight": "magnitude"}[self.method]
+
+    @property
+    def scope_name(self) -> str:
+        """The scope; where the config leaves it open, the one that the criterion was published with."""
+        return self.scope or pruning.default_scope(self.criterion_name)
+
+
+@dataclasses.dataclass(frozen=True)
+class StudySettings(Section):
+    """The rows of a study."""
+
+    name: ClassVar[str] = "study"
+    filter_amounts: tuple[float, ...] = option((0.2, 0.4, 0.6, 0.8), "a row for each", free=True)
+    weight_amounts: tuple[float, ...] = option((0.7, 0.75, 0.8, 0.9), "a row for each", free=True)
+    filter_criterion: str = option("", "of the rows that drop filters; empty: as in the study")
+    weight_criterion: str = option("", "of the rows that drop weights; empty: as in the study")
+    control: bool = option(True, "the unpruned network retrained alike: what retraining alone brings", free=True)
+    seeds: tuple[int, ...] = option((0,), "of the retraining: one run per row and seed", free=True)
+    sensitivity_amounts: tuple[float, ...] = option(
+        (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), "shares dropped of one layer alone", free=True
+    )
+    sensitivity_split: str = option("validation", "not the test split: amounts per layer are chosen by it")
+    baseline_steps: int = option(0, "of the unpruned network's training, where model.start is empty", least=0)
+    baseline_learning_rate: float = option(0.0, "likewise; 0 is that of the rows", least=0)

@@ -1,0 +1,95 @@
+"""All sections together: from a config, into one, into JSON, and from one run's to another's."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import ml_collections
+
+from yolojax.settings.declaration import Section, describe, make, options
+from yolojax.settings.sections import (
+    DataSettings,
+    EvalSettings,
+    ModelSettings,
+    PruneSettings,
+    StudySettings,
+    TrainSettings,
+)
+
+SECTIONS: tuple[type[Section], ...] = (
+    ModelSettings,
+    DataSettings,
+    TrainSettings,
+    EvalSettings,
+    PruneSettings,
+    StudySettings,
+)
+Json = dict[str, dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a command is told by a config, checked. Every config has all sections; a command uses those it needs."""
+
+    model: ModelSettings = dataclasses.field(default_factory=ModelSettings)
+    data: DataSettings = dataclasses.field(default_factory=DataSettings)
+    train: TrainSettings = dataclasses.field(default_factory=TrainSettings)
+    eval: EvalSettings = dataclasses.field(default_factory=EvalSettings)
+    prune: PruneSettings = dataclasses.field(default_factory=PruneSettings)
+    study: StudySettings = dataclasses.field(default_factory=StudySettings)
+
+    def replace(self, **sections: Mapping[str, Any]) -> "Settings":
+        """With other values in some sections: `settings.replace(train={"steps": 300})`. Raises ValueError."""
+        changed = {}
+        for name, values in sections.items():
+            section = getattr(self, name)
+            changed[name] = make(type(section), dataclasses.asdict(section) | dict(values))
+        return dataclasses.replace(self, **changed)
+
+    def to_json(self) -> Json:
+        """{section: {field: JSON value}}."""
+        found: Json = json.loads(json.dumps(dataclasses.asdict(self)))
+        return found
+
+
+def read(config: ml_collections.ConfigDict) -> Settings:
+    """The settings in a config. Raises ValueError for a value that makes no sense, and for a field that is unknown."""
+    known = {section.name: section for section in SECTIONS}
+    if unknown := sorted(config.keys() - known.keys()):
+        raise ValueError(f"the config has no section {unknown[0]!r}; it has {', '.join(known)}")
+    return Settings(**{name: make(known[name], _values(config[name], name)) for name in config})
+
+
+def _values(section: Any, name: str) -> dict[str, Any]:
+    if not isinstance(section, Mapping | ml_collections.ConfigDict):
+        raise ValueError(f"{name} {section!r}, expected a section with fields, as in config.{name}.FIELD")
+    return dict(section.items())
+
+
+def default_config() -> ml_collections.ConfigDict:
+    """A config with every field at its default, for a config file to change."""
+    return ml_collections.ConfigDict(dataclasses.asdict(Settings()))
+
+
+def describe_fields(config: ml_collections.ConfigDict | None = None) -> Iterator[str]:
+    """A line for each field: its name as a flag, its value in `config` or its default, and what it is."""
+    for section in SECTIONS:
+        for name, default, comment in describe(section):
+            where, key = name.split(".")
+            value = default if config is None else config[where][key]
+            yield f"--config.{name}={value!r}  {comment}"
+
+
+def difference(old: Json, new: Json, sections: tuple[str, ...]) -> list[str]:
+    """What differs in these sections and may not, as `train.decay 0.1 is now 0.2`."""
+    found = []
+    for section in SECTIONS:
+        if section.name not in sections:
+            continue
+        before, after = old.get(section.name, {}), new.get(section.name, {})
+        about = options(section)
+        for key in sorted(before.keys() | after.keys()):
+            if (key not in about or not about[key].free) and before.get(key) != after.get(key):
+                found.append(f"{section.name}.{key} {before.get(key)!r} is now {after.get(key)!r}")
+    return found
