@@ -1,0 +1,78 @@
+"""The pages: their links lead somewhere, what they name exists, and their Python runs."""
+
+import pathlib
+import re
+import shutil
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+RUNNABLE = ["README.md", "docs/index.md", "docs/architecture.md"]
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+    """What `#...` may name in a page: its headings in lower case, words joined by hyphens."""
+    titles = re.findall(r"^#+ (.+)$", FENCED.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", title.lower()).strip()) for title in titles}
+
+
+def broken_links(page: pathlib.Path) -> list[str]:
+    """The relative links and images of a page that lead nowhere."""
+    found = []
+    for link in LINK.findall(FENCED.sub("", page.read_text())):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            found.append(link)
+    return found
+
+
+@each_page
+def test_links_and_images_lead_somewhere(page):
+    assert broken_links(page) == []
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Two words\n[a](#two-words) [b](#three) ![c](no.png) [d](https://host/x) [e](page.md#four)\n")
+    assert broken_links(page) == ["#three", "no.png", "page.md#four"]
+
+
+@each_page
+def test_commands_configs_and_scripts_exist(page):
+    text = page.read_text()
+    modules = re.findall(r"-m yolojax\.([a-z_]+)", text)
+    named = [f"yolojax/{name}.py" for name in modules]
+    named += re.findall(r"\b(?:configs|scripts|third_party)/[\w/.-]+\.(?:py|sh|cfg)\b", text)
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+@each_page
+def test_tests_exist(page):
+    sources = [path.read_text() for path in (ROOT / "tests").rglob("*.py")]
+    names = re.findall(r"`(test_\w+)`", page.read_text())
+    assert [name for name in names if not any(f"def {name}(" in source for source in sources)] == []
+
+
+def test_every_package_has_its_page():
+    packages = {path.parent.name for path in (ROOT / "yolojax").glob("*/__init__.py")}
+    assert {path.stem for path in (ROOT / "docs" / "api").glob("*.md")} - {"index"} == packages
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", RUNNABLE)
+def test_python_runs(page, tmp_path, monkeypatch):
+    for folder in ("configs", "third_party"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, page, "exec"), {})
+    assert {path.name for path in tmp_path.iterdir()} <= {"configs", "third_party", "small.cfg", "small.weights"}
