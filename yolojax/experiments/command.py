@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 import jax
+import orbax.checkpoint
 from absl import app, flags, logging
 from ml_collections import config_flags
+
+import yolojax
 
 DISTRIBUTED = flags.DEFINE_bool("distributed", False, "One of several processes; a TPU pod or SLURM tells the rest.")
 COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0, where nothing else tells it.")
@@ -20,6 +23,8 @@ PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, wi
 MISTAKE, INTERRUPTED = 2, 130  # exit codes
 # A process that is not heard of for so long is dead, and ends the others. JAX's own default is 100.
 HEARTBEAT_SECONDS = 30
+PACKAGE = pathlib.Path(yolojax.__file__).parent
+ORBAX = pathlib.Path(orbax.checkpoint.__file__).parent
 QUOTES = "\\'\""
 DEBUG_NANS = flags.DEFINE_bool("debug-nans", False, "A traceback from the operation that first gives a NaN; slow.")
 TRACEBACK = flags.DEFINE_bool("traceback", False, "Show where an error came from.")
@@ -100,13 +105,15 @@ def _end(code: int) -> NoReturn:
 
 
 def _is_worth_a_line(record: python_logging.LogRecord) -> bool:
-    """Orbax and TFDS tell a page of progress per checkpoint and data set.
+    """Whether yolojax itself logged the record, or another library an error.
 
-    Orbax also logs, with a traceback per thread, the errors that it then raises.
+    Orbax and TFDS log a page of progress per checkpoint and data set. Orbax also logs, with a traceback per thread, the
+    errors that it then raises.
     """
-    if "orbax" in record.pathname:
-        return False
-    return record.levelno >= python_logging.ERROR or "yolojax" in record.pathname
+    path = pathlib.Path(record.pathname)
+    if path.is_relative_to(PACKAGE):
+        return True
+    return record.levelno >= python_logging.ERROR and not path.is_relative_to(ORBAX)
 
 
 def fail(error: BaseException) -> NoReturn:
