@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import signal
+from collections.abc import Iterator
 
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -23,6 +25,17 @@ def shared_data() -> pathlib.Path:
     if not SHARED.is_dir():
         pytest.skip(f"no reference data at {SHARED} (set YOLOJAX_SHARED_DATA)")
     return SHARED
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Lets SIGINT through to the test and to the processes that it starts.
+
+    SIGINT comes ignored where the tests are a shell's background job, and processes inherit that.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

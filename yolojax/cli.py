@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import jax
 import ml_collections
+import orbax.checkpoint
 from absl import flags, logging
 from ml_collections import config_flags
 
@@ -21,6 +22,8 @@ from yolojax import settings
 MISTAKE, INTERRUPTED = 2, 130  # exit codes
 # A process that is not heard of for so long is dead, and ends the others. JAX's own default is 100.
 HEARTBEAT_SECONDS = 30
+PACKAGE = pathlib.Path(__file__).parent
+ORBAX = pathlib.Path(orbax.checkpoint.__file__).parent
 QUOTES = "\\'\""
 HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
 
@@ -169,13 +172,15 @@ def _end(code: int) -> NoReturn:
 
 
 def _is_worth_a_line(record: python_logging.LogRecord) -> bool:
-    """Orbax and TFDS tell a page of progress per checkpoint and data set.
+    """Whether yolojax itself logged the record, or another library an error.
 
-    Orbax also logs, with a traceback per thread, the errors that it then raises.
+    Orbax and TFDS log a page of progress per checkpoint and data set. Orbax also logs, with a traceback per thread, the
+    errors that it then raises.
     """
-    if "orbax" in record.pathname:
-        return False
-    return record.levelno >= python_logging.ERROR or "yolojax" in record.pathname
+    path = pathlib.Path(record.pathname)
+    if path.is_relative_to(PACKAGE):
+        return True
+    return record.levelno >= python_logging.ERROR and not path.is_relative_to(ORBAX)
 
 
 def fail(error: BaseException) -> NoReturn:

@@ -8,6 +8,7 @@ import pytest
 from tensorflow_datasets.core.download import checksums
 from tensorflow_datasets.object_detection import voc
 
+import yolojax
 from tests.data.tiny import FILES, jpeg, pack, png, write_devkit, xml
 from yolojax.data import Dataset, builders, open_dataset
 
@@ -62,7 +63,11 @@ def prepared(tmp_path_factory):
 
 @pytest.fixture
 def warned(caplog):
-    """The warnings that were logged so far, as text, without those of TFDS itself."""
-    return lambda: [
-        r.getMessage() for r in caplog.records if r.levelno == logging.WARNING and "/yolojax/" in r.pathname
-    ]
+    """The warnings that yolojax logged so far, as text, without those of TFDS."""
+    package = pathlib.Path(yolojax.__file__).parent
+
+    def texts() -> list[str]:
+        warnings = [r for r in caplog.records if r.levelno == logging.WARNING]
+        return [r.getMessage() for r in warnings if pathlib.Path(r.pathname).is_relative_to(package)]
+
+    return texts

@@ -105,7 +105,7 @@ def test_stopped_at_random_moments_the_run_ends_the_same(number, whole, command,
 
 
 @pytest.mark.slow
-def test_ctrl_c_saves_and_leaves(command, tmp_path):
+def test_ctrl_c_saves_and_leaves(command, ctrl_c, tmp_path):
     process = command(tmp_path / "run")
     wait_for_training(process, tmp_path / "run", 0)
     process.send_signal(signal.SIGINT)

@@ -7,7 +7,7 @@ from yolojax.training.interrupt import StopRequest
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_request_is_told_once_and_handlers_come_back(number, code):
+def test_a_request_is_told_once_and_handlers_come_back(number, code, ctrl_c):
     before = signal.getsignal(number)
     stop = StopRequest()
     stop.__enter__()

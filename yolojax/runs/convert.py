@@ -105,10 +105,8 @@ def measured(source: str, model: network.Model) -> export.Measured | None:
         return _measured(report["stages"]["retrained"]["evaluation"], report["eval_set"])
     if (folder / "evaluation.json").exists():
         evaluation = json.loads((folder / "evaluation.json").read_text())
-        config = json.loads((folder / "config.json").read_text())
-        return _measured(
-            evaluation, f"{config['data']['source']} {config['data']['eval_split']} ({evaluation['images']} images)"
-        )
+        about = json.loads((folder / "config.json").read_text())["data"]
+        return _measured(evaluation, f"{about['source']} {about['eval_split']} ({evaluation['images']} images)")
     return None
 
 
