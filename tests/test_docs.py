@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from yolojax import settings
+
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 RUNNABLE = ["README.md", "docs/index.md", "docs/architecture.md"]
@@ -51,6 +53,13 @@ def test_commands_configs_and_scripts_exist(page):
     named = [f"yolojax/{name}.py" for name in modules]
     named += re.findall(r"\b(?:configs|scripts|third_party)/[\w/.-]+\.(?:py|sh|cfg)\b", text)
     assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda page: page.name)
+def test_config_fields_exist(page):
+    fields = {line.split("=")[0].removeprefix("--") for line in settings.describe_fields()}
+    named = re.findall(r"--(config\.[\w.]+)", page.read_text())
+    assert set(named) - fields <= {"config.SECTION.FIELD"}
 
 
 @each_page
