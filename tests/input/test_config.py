@@ -39,7 +39,7 @@ def test_empty(good, monkeypatch):
 
 @refused("truncated", "error: the config does not run: IndentationError: … (c.py, line 2)")
 def test_truncated(good, monkeypatch):
-    parse_config(good, monkeypatch, CONFIG[:40])
+    parse_config(good, monkeypatch, CONFIG[:47])
 
 
 @refused("another kind of file", "error: the config does not run: SyntaxError: …")
