@@ -94,7 +94,7 @@ def test_amounts_that_do_not_ascend(good):
 
 @refused(
     "of another network",
-    "error: …sensitivity.json names conv_77, which this network has not; measure this network's sensitivity",
+    "error: …sensitivity.json names conv_77, which this network does not have; measure this network's sensitivity",
 )
 def test_of_another_network(good):
     read_sensitivity(good, layers={"conv_77": {"size": 8, "map_11point": [0.4, 0.1]}})
