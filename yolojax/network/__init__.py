@@ -1,10 +1,11 @@
 """The network as a pair (architecture, variables): its description, its Flax module, init and apply."""
 
-from yolojax.network.architecture import (
-    Architecture,
+from yolojax.network.architecture import Architecture, ConvolutionInfo, for_classes, walk
+from yolojax.network.fast import apply_fast, prepare_fast
+from yolojax.network.folding import fold_batch_norm, without_batch_norm
+from yolojax.network.layers import (
     ArchitectureError,
     Convolutional,
-    ConvolutionInfo,
     Layer,
     Maxpool,
     Net,
@@ -12,10 +13,7 @@ from yolojax.network.architecture import (
     Reorg,
     Route,
     Shape,
-    for_classes,
 )
-from yolojax.network.fast import apply_fast, prepare_fast
-from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.memory import keep_freed_memory
 from yolojax.network.model import Model
 from yolojax.network.module import apply, apply_train, init, reorg
@@ -46,5 +44,6 @@ __all__ = [
     "prepare_fast",
     "reorg",
     "variable_shapes",
+    "walk",
     "without_batch_norm",
 ]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from yolojax.network.architecture import Architecture, Convolutional
+from yolojax.network.architecture import Architecture
+from yolojax.network.layers import Convolutional
 from yolojax.network.module import BN_EPSILON
 from yolojax.network.variables import check_variables
 

@@ -1,13 +1,14 @@
 """The Flax module that an architecture describes, with `init` and `apply` over plain pytrees."""
 
-from typing import Any
+from typing import Any, assert_never
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from yolojax.network.architecture import Architecture, Convolutional, Maxpool, Region, Reorg, Route
+from yolojax.network.architecture import Architecture, walk
+from yolojax.network.layers import Convolutional, Layer, Maxpool, Region, Reorg, Route
 from yolojax.network.variables import Variables
 
 BN_EPSILON = 1e-5
@@ -82,25 +83,23 @@ class Network(nn.Module):
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
-        outputs: list[jax.Array] = []
-        for index, layer in enumerate(self.architecture.layers):
-            inputs = [outputs[i] if i >= 0 else images for i in self.architecture.sources(index)]
+        def visit(index: int, layer: Layer, inputs: list[jax.Array]) -> jax.Array:
             match layer:
                 case Convolutional():
-                    convolution = ConvolutionLayer(
-                        layer, self.axis_name, self.dtype, name=self.architecture.name(index)
-                    )
-                    x = convolution(inputs[0], train)
+                    name = self.architecture.name(index)
+                    return ConvolutionLayer(layer, self.axis_name, self.dtype, name=name)(inputs[0], train)
                 case Maxpool():
-                    x = maxpool(inputs[0], layer.size, layer.stride, layer.padding)
+                    return maxpool(inputs[0], layer.size, layer.stride, layer.padding)
                 case Route():
-                    x = jnp.concatenate(inputs, axis=-1)
+                    return jnp.concatenate(inputs, axis=-1)
                 case Reorg():
-                    x = reorg(inputs[0], layer.stride)
+                    return reorg(inputs[0], layer.stride)
                 case Region():
-                    x = inputs[0]
-            outputs.append(x)
-        return outputs[-1].astype(jnp.float32)
+                    return inputs[0]
+                case _:
+                    assert_never(layer)
+
+        return walk(self.architecture, images, visit)[-1].astype(jnp.float32)
 
 
 def maxpool(x: jax.Array, size: int, stride: int, padding: int) -> jax.Array:
