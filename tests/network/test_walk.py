@@ -74,6 +74,7 @@ READERS: dict[str, Callable[[Architecture], object]] = {
 }
 
 
+@pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize("reader", READERS)
 def test_an_unknown_kind_is_refused(reader: str) -> None:
     architecture = _with_dropout(Chain)
@@ -82,6 +83,7 @@ def test_an_unknown_kind_is_refused(reader: str) -> None:
         READERS[reader](architecture)
 
 
+@pytest.mark.usefixtures("unchecked_types")
 def test_an_architecture_does_not_hold_an_unknown_kind() -> None:
     with pytest.raises(AssertionError, match="Expected code to be unreachable, but got: Dropout"):
         _with_dropout(Architecture)

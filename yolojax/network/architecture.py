@@ -132,7 +132,7 @@ def for_classes(
 ) -> Architecture:
     """The same network for another number of classes, and other anchors (in cells) if given.
 
-    The head's filters become anchors * (5 + classes); its variables have to be made anew.
+    The head's filters become anchors * (5 + classes); the variables of the old head do not fit it.
     """
     anchors = anchors or architecture.region.anchors
     region = dataclasses.replace(architecture.region, classes=classes, anchors=anchors)
