@@ -1,4 +1,4 @@
-"""Four CPU devices, strict dtype and rank promotion, a compilation cache, and the optional shared data."""
+"""Four CPU devices, strict dtype and rank promotion, checked types, a compilation cache, the optional shared data."""
 
 import os
 import pathlib
@@ -9,7 +9,12 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
+import jaxtyping
 import pytest
+
+# Before yolojax is imported. The types of arguments and results hold, shapes included; an int will do for a float.
+CHECKED = ["yolojax.network", "yolojax.darknet", "yolojax.detection"]
+jaxtyping.install_import_hook(CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -36,6 +41,14 @@ def ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def unchecked_types() -> Iterator[None]:
+    """As outside the tests, where nothing checks types: for a test of what a call with a wrong one does."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -190,6 +190,7 @@ def test_huge_layers_are_refused_by_their_size_alone(path: pathlib.Path) -> None
         ({"cutoff": 9}, "cutoff=9, expected 1..3, the number of layers to keep"),
     ],
 )
+@pytest.mark.usefixtures("unchecked_types")  # the header is a Literal
 def test_bad_arguments_leave_no_file(path: pathlib.Path, options: dict, message: str) -> None:
     with pytest.raises(ValueError) as error:  # noqa: PT011  the whole message is compared
         darknet.write_weights(TWO, _random(TWO), path, **options)

@@ -2,7 +2,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from yolojax.network import Architecture, Convolutional, Maxpool, Net, check_variables, variable_shapes
+from yolojax.network import (
+    Architecture,
+    Convolutional,
+    Maxpool,
+    Net,
+    alive_filters,
+    check_variables,
+    leaf_paths,
+    variable_shapes,
+)
 
 ARCHITECTURE = Architecture(
     Net(8, 8), (Convolutional(4, 3, 1, 1, batch_normalize=True), Maxpool(2, 2, 1), Convolutional(2))
@@ -49,3 +58,20 @@ def test_every_difference_is_listed() -> None:
         "params/conv_02/scale: unexpected, (2,)",
         "params/conv_00/bias: (4, 1), expected (4,)",
     ]
+
+
+def test_paths_of_leaves() -> None:
+    leaves = leaf_paths({"params": {"conv_01": {"bias": 2}, "conv_00": {"kernel": 1}}, "batch_stats": {}})
+    assert leaves == {"params/conv_00/kernel": 1, "params/conv_01/bias": 2}
+    assert leaf_paths(variable_shapes(ARCHITECTURE)["params"])["conv_02/kernel"] == (1, 1, 4, 2)
+    assert leaf_paths({}) == {}
+
+
+def test_a_filter_is_alive_while_anything_of_it_is_not_zero() -> None:
+    kernel, bias, scale = np.zeros((3, 3, 2, 4), np.float32), np.zeros(4, np.float32), np.zeros(4, np.float32)
+    kernel[2, 0, 1, 0], bias[1], scale[3] = -1e-30, np.nan, 2
+    expected = [True, True, False, True]
+    assert alive_filters({"kernel": kernel, "bias": bias, "scale": scale}).tolist() == expected
+    masks = {"kernel": jnp.asarray(kernel != 0), "bias": bias != 0, "scale": scale != 0}
+    found = alive_filters(masks)
+    assert (found.dtype, found.tolist()) == (np.dtype(bool), expected)

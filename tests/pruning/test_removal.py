@@ -167,7 +167,7 @@ def test_what_cannot_be_removed(name, filters, message):
 def test_masks_of_another_network_are_refused():
     architecture, variables, masks = small()
     smaller, removed = pruning.remove_filters(architecture, variables, drop(masks, "conv_00", [0]))
-    with pytest.raises(ValueError, match=r"conv_00/bias is \(8,\), expected \(7,\); make them anew"):
+    with pytest.raises(ValueError, match=r"conv_00/bias is \(8,\), expected \(7,\); make new masks"):
         pruning.remove_filters(smaller, removed, masks)
     with pytest.raises(ValueError, match="conv_02/bias is nothing, expected"):
         pruning.apply_masks(variables["params"], {k: v for k, v in masks.items() if k != "conv_02"})

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import assert_never
 
 from yolojax.darknet.limits import check_limits
 from yolojax.darknet.options import kept_options
@@ -206,6 +207,8 @@ def _fields(layer: Net | Layer) -> tuple[str, list[tuple[str, object]]]:
             return "reorg", [("stride", layer.stride)]
         case Region():
             return "region", _region_fields(layer)
+        case _:
+            assert_never(layer)
 
 
 def _region_fields(layer: Region) -> list[tuple[str, object]]:

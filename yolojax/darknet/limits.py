@@ -1,8 +1,9 @@
 """How large a network in a `.cfg` may be: a few lines of text could ask for any amount of memory and time."""
 
 import math
+from typing import assert_never
 
-from yolojax.network import Architecture, ArchitectureError, Convolutional, Maxpool, Region
+from yolojax.network import Architecture, ArchitectureError, Convolutional, Maxpool, Region, Reorg, Route
 
 # Each at the input size of [net]. yolov2 at 608: 51 million, 12 million (the first layer's map), 4 thousand million.
 MAX_PARAMETERS = 10**9
@@ -29,15 +30,20 @@ def check_limits(architecture: Architecture) -> None:
     for index, (layer, shape) in enumerate(zip(architecture.layers, architecture.shapes, strict=True)):
         values = math.prod(shape)
         _require(values, MAX_VALUES, "values in this layer's map", index)
-        if isinstance(layer, Convolutional):
-            kernel = math.prod(convolutions[index].kernel_shape)
-            parameters += kernel
-            _require(parameters, MAX_PARAMETERS, "parameters up to this layer", index)
-            _require(kernel * shape.height * shape.width, MAX_OPERATIONS, "multiply-adds in this layer", index)
-        elif isinstance(layer, Maxpool):
-            _require(values * layer.size**2, MAX_OPERATIONS, "comparisons in this layer", index)
-        elif isinstance(layer, Region):
-            _require(layer.classes, MAX_CLASSES, "classes", index)
+        match layer:
+            case Convolutional():
+                kernel = math.prod(convolutions[index].kernel_shape)
+                parameters += kernel
+                _require(parameters, MAX_PARAMETERS, "parameters up to this layer", index)
+                _require(kernel * shape.height * shape.width, MAX_OPERATIONS, "multiply-adds in this layer", index)
+            case Maxpool():
+                _require(values * layer.size**2, MAX_OPERATIONS, "comparisons in this layer", index)
+            case Region():
+                _require(layer.classes, MAX_CLASSES, "classes", index)
+            case Route() | Reorg():  # move values, compute nothing
+                pass
+            case _:
+                assert_never(layer)
     if architecture.stride > MAX_STRIDE:
         raise ArchitectureError(f"strides that multiply to more than {MAX_STRIDE}, expected fewer or smaller ones")
 

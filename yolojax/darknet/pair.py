@@ -1,13 +1,9 @@
 """A network from Darknet's two files, and into them."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from yolojax.darknet.cfg import format_cfg, read_cfg, write_cfg
 from yolojax.darknet.weights import read_weights, write_weights
 from yolojax.files import Path
-from yolojax.network import Architecture, check_variables
-from yolojax.network.variables import Variables
+from yolojax.network import Architecture, Variables, check_variables
 
 
 def load(cfg: Path, weights: Path) -> tuple[Architecture, Variables]:
@@ -16,14 +12,14 @@ def load(cfg: Path, weights: Path) -> tuple[Architecture, Variables]:
     return architecture, read_weights(architecture, weights)
 
 
-def save(architecture: Architecture, variables: Mapping[str, Any], cfg: Path, weights: Path, *, seen: int = 0) -> None:
+def save(architecture: Architecture, variables: Variables, cfg: Path, weights: Path, *, seen: int = 0) -> None:
     """Writes both files; `seen` is the number of images seen in training. Raises ValueError when they do not fit."""
     format_cfg(architecture)  # what it refuses, before anything is written
     write_weights(architecture, variables, weights, seen=seen)
     write_cfg(architecture, cfg)
 
 
-def load_backbone(architecture: Architecture, variables: Mapping[str, Any], path: Path, cutoff: int) -> Variables:
+def load_backbone(architecture: Architecture, variables: Variables, path: Path, cutoff: int) -> Variables:
     """`variables` with the first `cutoff` layers from a truncated file, as in `darknet19_448.conv.23` with 23."""
     check_variables(architecture, variables)
     backbone = read_weights(architecture, path, cutoff=cutoff)

@@ -9,14 +9,14 @@ import dataclasses
 import math
 import os
 import struct
-from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
+from jaxtyping import Float32
 
 from yolojax.files import Path, replacing
-from yolojax.network import Architecture, ConvolutionInfo, check_variables
-from yolojax.network.variables import Variables
+from yolojax.network import Architecture, ConvolutionInfo, Variables, check_variables
 
 
 class WeightsError(ValueError):
@@ -95,7 +95,7 @@ def read_weights(architecture: Architecture, path: Path, *, cutoff: int | None =
     with open(path, "rb") as file:
         _check_size(architecture, path, header, os.fstat(file.fileno()).st_size)
         file.seek(header.size)
-        variables: Variables = {"params": {}, "batch_stats": {}}
+        variables: dict[str, dict[str, dict[str, np.ndarray]]] = {"params": {}, "batch_stats": {}}
         for slot in _slots(architecture):
             leaves = variables[slot.collection].setdefault(slot.layer, {})
             leaves[slot.leaf] = _checked_finite(_read_array(file, slot), slot, path)
@@ -104,7 +104,7 @@ def read_weights(architecture: Architecture, path: Path, *, cutoff: int | None =
 
 def write_weights(
     architecture: Architecture,
-    variables: Mapping[str, Any],
+    variables: Variables,
     path: Path,
     *,
     seen: int = 0,
@@ -179,7 +179,7 @@ def _check_size(architecture: Architecture, path: Path, header: Header, found: i
             raise WeightsError(f"{path}: {found} bytes, expected {expected}: it ends in {slot.layer} ({slot.leaf})")
 
 
-def _read_array(file: BinaryIO, slot: Slot) -> np.ndarray:
+def _read_array(file: BinaryIO, slot: Slot) -> Float32[np.ndarray, "..."]:
     data = file.read(slot.size)
     if len(data) < slot.size:
         raise WeightsError(
@@ -193,7 +193,7 @@ def _read_array(file: BinaryIO, slot: Slot) -> np.ndarray:
     return np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))  # (height, width, in, out)
 
 
-def _checked_finite(array: np.ndarray, slot: Slot, path: Path) -> np.ndarray:
+def _checked_finite(array: Float32[np.ndarray, "*shape"], slot: Slot, path: Path) -> Float32[np.ndarray, "*shape"]:
     if not np.isfinite(array).all():
         bad = array.size - int(np.isfinite(array).sum())
         raise WeightsError(f"{path}: {bad} of {array.size} values are not finite in {slot.layer} ({slot.leaf})")

@@ -1,13 +1,14 @@
 """Anchors for a data set: k-means over the shapes of its boxes (YOLOv2 paper, section 2, "Dimension Clusters")."""
 
 import numpy as np
+from jaxtyping import Float
 
 # Means do not maximise IoU, so nothing proves that the clusters settle; in practice they do within tens of rounds.
 MAX_ROUNDS = 1000
 
 
-def kmeans_anchors(sizes: np.ndarray, k: int, *, seed: int) -> np.ndarray:
-    """(N, 2) widths and heights -> (k, 2) in the same unit, smallest area first; the distance is 1 - IoU.
+def kmeans_anchors(sizes: Float[np.ndarray, "boxes 2"], k: int, *, seed: int) -> Float[np.ndarray, "{k} 2"]:
+    """`k` widths and heights in the unit of those given, smallest area first; the distance is 1 - IoU.
 
     Raises ValueError when a side is not positive or there are fewer than `k` different shapes.
     """
@@ -29,18 +30,18 @@ def kmeans_anchors(sizes: np.ndarray, k: int, *, seed: int) -> np.ndarray:
     return centres[np.argsort(centres.prod(axis=1))]
 
 
-def mean_iou(sizes: np.ndarray, anchors: np.ndarray) -> float:
-    """The mean over boxes (N, 2) of the IoU with the anchor (k, 2) that fits best; 1 is perfect."""
+def mean_iou(sizes: Float[np.ndarray, "boxes 2"], anchors: Float[np.ndarray, "anchors 2"]) -> float:
+    """The mean over boxes of the IoU with the anchor that fits best; 1 is perfect."""
     return float(shape_iou(sizes, anchors).max(axis=1).mean())
 
 
-def shape_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of shapes on one centre, (N, 2) and (k, 2) -> (N, k)."""
+def shape_iou(a: Float[np.ndarray, "n 2"], b: Float[np.ndarray, "k 2"]) -> Float[np.ndarray, "n k"]:
+    """IoU of shapes (width, height) on one centre, each with each."""
     intersection = np.minimum(a[:, None], b[None]).prod(axis=-1)
     return intersection / (a.prod(axis=-1)[:, None] + b.prod(axis=-1)[None] - intersection)
 
 
-def _spread(sizes: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
+def _spread(sizes: Float[np.ndarray, "boxes 2"], k: int, rng: np.random.Generator) -> Float[np.ndarray, "{k} 2"]:
     """k-means++: each next centre far from those before, with a probability of the squared distance."""
     centres = sizes[[rng.integers(len(sizes))]]
     while len(centres) < k:

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from yolojax.detection.records import Detections, Objects
 
 
 class APResult(NamedTuple):
-    """Per class (C,): AP by VOC2007's 11 points and by area, NaN without objects; and how many objects counted."""
+    """Per class: AP by VOC2007's 11 points and by area, NaN without objects; and how many objects counted."""
 
-    ap_11point: np.ndarray
-    ap_area: np.ndarray
-    objects: np.ndarray
+    ap_11point: Float[np.ndarray, " classes"]
+    ap_area: Float[np.ndarray, " classes"]
+    objects: Int[np.ndarray, " classes"]
 
     @property
     def map_11point(self) -> float:
@@ -26,7 +27,7 @@ class APResult(NamedTuple):
         return _mean(self.ap_area)
 
 
-def _mean(ap: np.ndarray) -> float:
+def _mean(ap: Float[np.ndarray, " classes"]) -> float:
     known = ap[~np.isnan(ap)]
     return float(known.mean()) if len(known) else float("nan")
 
@@ -56,7 +57,7 @@ def average_precision(
         # NumPy's default sort is not stable: how equal scores rank depends on the CPU (AVX-512, AVX2 or neither) and
         # moves the area in the sixth digit. The Python translations of the devkit sort so.
         mine = mine[np.argsort(-scores[mine])]
-        recall, precision = _curve(image[mine], matched[mine], objects[label])
+        recall, precision = _curve(image[mine], matched[mine], int(objects[label]))
         eleven[label], area[label] = _ap_11point(recall, precision), _ap_area(recall, precision)
     return APResult(eleven, area, objects)
 
@@ -64,7 +65,7 @@ def average_precision(
 NOTHING, DIFFICULT = -1, -2
 
 
-def _match(truth: Objects, found: Detections, iou_threshold: float) -> np.ndarray:
+def _match(truth: Objects, found: Detections, iou_threshold: float) -> Int[np.ndarray, " detections"]:
     """For each detection the index of the truth that it hits; NOTHING, or DIFFICULT for one that does not count."""
     if not len(found.scores) or not len(truth.labels):
         return np.full(len(found.scores), NOTHING)
@@ -75,8 +76,8 @@ def _match(truth: Objects, found: Detections, iou_threshold: float) -> np.ndarra
     return np.where(hit, np.where(truth.difficult[best], DIFFICULT, best), NOTHING)
 
 
-def _iou_inclusive(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(N, 4), (M, 4) -> (N, M); a box from pixel 1 to 1 has an area of 1."""
+def _iou_inclusive(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
+    """Each with each; a box from pixel 1 to 1 has an area of 1."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     overlap = np.prod(np.maximum(high - low + 1, 0.0), axis=-1)
@@ -84,7 +85,9 @@ def _iou_inclusive(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return overlap / (area_a[:, None] + area_b[None] - overlap)
 
 
-def _curve(image: np.ndarray, matched: np.ndarray, objects: int) -> tuple[np.ndarray, np.ndarray]:
+def _curve(
+    image: Int[np.ndarray, " detections"], matched: Int[np.ndarray, " detections"], objects: int
+) -> tuple[Float[np.ndarray, " counted"], Float[np.ndarray, " counted"]]:
     """Recall and precision after each detection, best score first; the second hit of a truth is wrong."""
     counts = matched != DIFFICULT
     image, matched = image[counts], matched[counts]
@@ -97,12 +100,12 @@ def _curve(image: np.ndarray, matched: np.ndarray, objects: int) -> tuple[np.nda
     return recall, precision
 
 
-def _ap_11point(recall: np.ndarray, precision: np.ndarray) -> float:
+def _ap_11point(recall: Float[np.ndarray, " counted"], precision: Float[np.ndarray, " counted"]) -> float:
     """The mean over recalls 0, 0.1, ... 1 of the best precision at that recall or more."""
     return float(np.mean([np.max(precision[recall >= t], initial=0.0) for t in np.arange(0, 1.1, 0.1)]))
 
 
-def _ap_area(recall: np.ndarray, precision: np.ndarray) -> float:
+def _ap_area(recall: Float[np.ndarray, " counted"], precision: Float[np.ndarray, " counted"]) -> float:
     """The area under the curve, made to fall."""
     recall = np.concatenate([[0.0], recall, [1.0]])
     precision = np.concatenate([[0.0], precision, [0.0]])

@@ -1,14 +1,13 @@
 """Boxes as arrays; `xywh` is centre x, centre y, width, height."""
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from yolojax.network import AnyArray
 
 
-def iou_xywh(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Intersection over union of boxes that broadcast against each other: (..., 4), (..., 4) -> (...).
-
-    0 where the union is empty.
-    """
+def iou_xywh(a: Float[AnyArray, "*#boxes 4"], b: Float[AnyArray, "*#boxes 4"]) -> Float[Array, "*#boxes"]:
+    """Intersection over union of boxes that broadcast against each other; 0 where the union is empty."""
     overlap = jnp.minimum(a[..., :2] + a[..., 2:] / 2, b[..., :2] + b[..., 2:] / 2) - jnp.maximum(
         a[..., :2] - a[..., 2:] / 2, b[..., :2] - b[..., 2:] / 2
     )

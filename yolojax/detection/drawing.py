@@ -5,26 +5,27 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from jaxtyping import Int, Num, UInt8
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw(
-    image: np.ndarray,
-    boxes: np.ndarray,
-    labels: np.ndarray,
-    scores: np.ndarray | None,
+    image: UInt8[np.ndarray, "height width 3"],
+    boxes: Num[np.ndarray, "boxes 4"],
+    labels: Int[np.ndarray, " boxes"],
+    scores: Num[np.ndarray, " boxes"] | None,
     names: Sequence[str],
     *,
     text: bool = True,
-) -> np.ndarray:
+) -> UInt8[np.ndarray, "height width 3"]:
     """A copy of `image` with boxes on it, the best on top.
 
     Args:
-      image: (H, W, 3) uint8 RGB.
-      boxes: (N, 4) left, top, right, bottom in pixels from 0.
-      labels: (N,) indices into `names`; each class has its colour.
-      scores: (N,) shown beside the name; None for a truth.
+      image: RGB.
+      boxes: left, top, right, bottom in pixels from 0.
+      labels: indices into `names`; each class has its colour.
+      scores: shown beside the name; None for a truth.
       names: class names.
       text: whether to write names and scores; boxes in small pictures do without.
     """
@@ -47,7 +48,9 @@ def colour(label: int, count: int) -> tuple[int, int, int]:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def _write(image: np.ndarray, text: str, left: int, top: int, background: tuple[int, int, int]) -> None:
+def _write(
+    image: UInt8[np.ndarray, "height width 3"], text: str, left: int, top: int, background: tuple[int, int, int]
+) -> None:
     """Text on a filled rectangle above (left, top), moved, and shrunk if it must, to stay inside the image."""
     height, width = image.shape[:2]
     scale = max(0.4, min(height, width) / 1000)

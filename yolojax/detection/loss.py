@@ -3,34 +3,43 @@
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array, Bool, Float32, Int
 
 from yolojax.detection.boxes import iou_xywh
 from yolojax.detection.region import region_boxes, split_head
-from yolojax.network import Architecture
+from yolojax.network import AnyArray, Architecture
 
 PRIOR_IMAGES = 12_800
 PRIOR_SCALE = 0.01
 
 
-def region_loss(architecture: Architecture, head: jax.Array, truth: jax.Array, seen: jax.Array | int = 0) -> jax.Array:
+def region_loss(
+    architecture: Architecture,
+    head: Float32[AnyArray, "batch height width outputs"],
+    truth: Float32[AnyArray, "batch objects 5"],
+    seen: Int[AnyArray, ""] | int = 0,
+) -> Float32[Array, ""]:
     """The sum of `region_loss_terms`, a float32 scalar."""
     terms = region_loss_terms(architecture, head, truth, seen)
     return sum(terms.values(), start=jnp.zeros((), jnp.float32))
 
 
 def region_loss_terms(
-    architecture: Architecture, head: jax.Array, truth: jax.Array, seen: jax.Array | int = 0
-) -> dict[str, jax.Array]:
+    architecture: Architecture,
+    head: Float32[AnyArray, "batch height width outputs"],
+    truth: Float32[AnyArray, "batch objects 5"],
+    seen: Int[AnyArray, ""] | int = 0,
+) -> dict[str, Float32[Array, ""]]:
     """The loss, summed over the batch and divided by its size; the gradient times B is minus Darknet's delta.
 
     Args:
       architecture: its region layer gives anchors, scales, thresh and rescore.
-      head: (B, H, W, A*(5+C)) float32.
-      truth: (B, T, 5) float32: x, y, w, h relative to the image, class; all-zero rows are padding.
+      head: as `network.apply` gives it; A*(5+C) outputs.
+      truth: x, y, w, h relative to the image, class; all-zero rows are padding.
       seen: images seen in training; below 12,800 every cell is also pulled to its anchor.
 
     Returns:
-      float32 scalars `coord`, `prior`, `object`, `noobject`, `class`.
+      The scalars `coord`, `prior`, `object`, `noobject`, `class`.
     """
     region = architecture.region
     logits = split_head(architecture, head)
@@ -58,7 +67,7 @@ def region_loss_terms(
     labels = target[..., 4].astype(jnp.int32)
     log_probability = jnp.take_along_axis(jax.nn.log_softmax(logits.classes), labels[..., None], axis=-1)[..., 0]
 
-    def total(where: jax.Array, values: jax.Array) -> jax.Array:
+    def total(where: Bool[Array, "*cells"], values: Float32[Array, "*cells"]) -> Float32[Array, ""]:
         return jnp.sum(jnp.where(where, values, 0.0)) / batch
 
     return {
@@ -70,8 +79,14 @@ def region_loss_terms(
     }
 
 
-def _owners(architecture: Architecture, truth: jax.Array, real: jax.Array, height: int, width: int) -> jax.Array:
-    """(B, H, W, A) int32: the last truth whose centre lies in the cell and whose shape fits the anchor best, or -1."""
+def _owners(
+    architecture: Architecture,
+    truth: Float32[AnyArray, "batch objects 5"],
+    real: Bool[Array, "batch objects"],
+    height: int,
+    width: int,
+) -> Int[Array, "batch {height} {width} anchors"]:
+    """The last truth whose centre lies in the cell and whose shape fits the anchor best, or -1."""
     batch, count, _ = truth.shape
     anchors = jnp.asarray(architecture.region.anchors, jnp.float32)
     size = jnp.asarray([width, height], jnp.float32)[None, None]
@@ -90,8 +105,10 @@ def _owners(architecture: Architecture, truth: jax.Array, real: jax.Array, heigh
     return owner.reshape(batch, height, width, -1)
 
 
-def _targets(architecture: Architecture, target: jax.Array, height: int, width: int) -> tuple[jax.Array, jax.Array]:
-    """Where σ(txy) and twh should be, (B, H, W, A, 2) each; finite where there is no truth."""
+def _targets(
+    architecture: Architecture, target: Float32[Array, "batch {height} {width} anchors 5"], height: int, width: int
+) -> tuple[Float32[Array, "batch {height} {width} anchors 2"], Float32[Array, "batch {height} {width} anchors 2"]]:
+    """Where σ(txy) and twh should be; finite where there is no truth."""
     size = jnp.asarray([width, height], jnp.float32)[None, None, None, None]
     anchors = jnp.asarray(architecture.region.anchors, jnp.float32)[None, None, None]
     centre = target[..., :2] * size

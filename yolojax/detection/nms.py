@@ -3,25 +3,28 @@
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array, Float
 
 from yolojax.detection.boxes import iou_xywh
+from yolojax.network import AnyArray
 
 CHUNK = 8  # images at once: (N, N) overlaps of that many lie in memory
 
 
 def nms(
-    boxes: jax.Array, scores: jax.Array, *, iou_threshold: float = 0.45, score_threshold: float = 0.005
-) -> jax.Array:
+    boxes: Float[AnyArray, "batch boxes 4"],
+    scores: Float[AnyArray, "batch boxes classes"],
+    *,
+    iou_threshold: float = 0.45,
+    score_threshold: float = 0.005,
+) -> Float[Array, "batch boxes classes"]:
     """Scores with 0 where a box is below the threshold, or overlaps a better kept one of its class too much.
 
     Args:
-      boxes: (B, N, 4) xywh.
-      scores: (B, N, C); equal scores rank by index.
+      boxes: xywh.
+      scores: equal ones rank by index.
       iou_threshold: a larger IoU suppresses.
       score_threshold: a smaller score is dropped.
-
-    Returns:
-      (B, N, C), like `scores`.
     """
 
     def one(image: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -30,8 +33,10 @@ def nms(
     return lax.map(one, (boxes, scores), batch_size=CHUNK)
 
 
-def _nms_image(boxes: jax.Array, scores: jax.Array, iou_threshold: float, score_threshold: float) -> jax.Array:
-    """(N, 4), (N, C) -> (N, C): round k lets the box of rank k in each class suppress those that rank after it."""
+def _nms_image(
+    boxes: Float[Array, "boxes 4"], scores: Float[Array, "boxes classes"], iou_threshold: float, score_threshold: float
+) -> Float[Array, "boxes classes"]:
+    """Round k lets the box of rank k in each class suppress those that rank after it."""
     overlap = iou_xywh(boxes[:, None], boxes[None]) > iou_threshold  # (N, N)
     scores = scores.T  # (C, N)
     order = jnp.argsort(-scores, axis=1, stable=True)

@@ -3,29 +3,31 @@
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 
 class Objects(NamedTuple):
-    """The truth of one image: boxes (N, 4) float64 xmin, ymin, xmax, ymax in 1-based inclusive pixels, labels (N,)
-    int32, difficult (N,) bool."""
+    """The truth of one image; boxes are xmin, ymin, xmax, ymax in 1-based inclusive pixels."""
 
-    boxes: np.ndarray
-    labels: np.ndarray
-    difficult: np.ndarray
+    boxes: Float[np.ndarray, "objects 4"]
+    labels: Int[np.ndarray, " objects"]
+    difficult: Bool[np.ndarray, " objects"]
 
 
 class Detections(NamedTuple):
-    """What was found in one image: boxes (N, 4) as in Objects, scores (N,), labels (N,) int32."""
+    """What was found in one image; boxes are as in Objects."""
 
-    boxes: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
+    boxes: Float[np.ndarray, "detections 4"]
+    scores: Float[np.ndarray, " detections"]
+    labels: Int[np.ndarray, " detections"]
 
 
-def to_detections(boxes: np.ndarray, scores: np.ndarray, width: int, height: int) -> Detections:
+def to_detections(
+    boxes: Float[np.ndarray, "boxes 4"], scores: Float[np.ndarray, "boxes classes"], width: int, height: int
+) -> Detections:
     """Detections of a `width` x `height` image, in VOC's pixels: (x - w/2) * width + 1, clamped to the image.
 
-    `boxes` (N, 4) are xywh relative to the image, `scores` (N, C) are those after NMS; every score above 0 counts.
+    `boxes` are xywh relative to the image, `scores` are those after NMS; every score above 0 counts.
     """
     index, labels = np.nonzero(scores > 0)
     xywh = boxes[index].astype(np.float64)

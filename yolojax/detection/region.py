@@ -4,29 +4,30 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from yolojax.network import Architecture
+from yolojax.network import AnyArray, Architecture
 
 
 class RegionLogits(NamedTuple):
-    """The head by meaning; (B, H, W, A, ...)."""
+    """The head by meaning."""
 
-    xy: jax.Array
-    wh: jax.Array
-    objectness: jax.Array
-    classes: jax.Array
+    xy: Float[AnyArray, "batch height width anchors 2"]
+    wh: Float[AnyArray, "batch height width anchors 2"]
+    objectness: Float[AnyArray, "batch height width anchors"]
+    classes: Float[AnyArray, "batch height width anchors classes"]
 
 
-def split_head(architecture: Architecture, head: jax.Array) -> RegionLogits:
-    """(B, H, W, A*(5+C)) -> xy and wh (B, H, W, A, 2), objectness (B, H, W, A), classes (B, H, W, A, C)."""
+def split_head(architecture: Architecture, head: Float[AnyArray, "batch height width outputs"]) -> RegionLogits:
+    """The head's A*(5+C) channels, for each anchor tx, ty, tw, th, to, classes, in parts."""
     region = architecture.region
     batch, height, width, _ = head.shape
     head = head.reshape(batch, height, width, len(region.anchors), 5 + region.classes)
     return RegionLogits(head[..., :2], head[..., 2:4], head[..., 4], head[..., 5:])
 
 
-def region_boxes(architecture: Architecture, logits: RegionLogits) -> jax.Array:
-    """Boxes (B, H, W, A, 4) xywh relative to the image: x = (i + σ(tx)) / W, w = anchor * exp(tw) / W."""
+def region_boxes(architecture: Architecture, logits: RegionLogits) -> Float[Array, "batch height width anchors 4"]:
+    """Boxes xywh relative to the image: x = (i + σ(tx)) / W, w = anchor * exp(tw) / W."""
     _, height, width, _, _ = logits.xy.shape
     rows, columns = jnp.meshgrid(
         jnp.arange(height, dtype=jnp.float32), jnp.arange(width, dtype=jnp.float32), indexing="ij"
@@ -38,8 +39,10 @@ def region_boxes(architecture: Architecture, logits: RegionLogits) -> jax.Array:
     return jnp.concatenate([centre, anchors * jnp.exp(logits.wh) / size], axis=-1)
 
 
-def decode(architecture: Architecture, head: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Boxes (B, N, 4) xywh relative to the image and scores (B, N, C) = σ(to) softmax(classes); N = H*W*A."""
+def decode(
+    architecture: Architecture, head: Float[AnyArray, "batch height width outputs"]
+) -> tuple[Float[Array, "batch boxes 4"], Float[Array, "batch boxes classes"]]:
+    """Boxes xywh relative to the image and scores σ(to) softmax(classes); height * width * anchors of them."""
     logits = split_head(architecture, head)
     boxes = region_boxes(architecture, logits)
     scores = jax.nn.sigmoid(logits.objectness)[..., None] * jax.nn.softmax(logits.classes)

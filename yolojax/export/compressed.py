@@ -150,7 +150,7 @@ def _write_variables(
 
 
 def _read_variables(reader: Reader, architecture: Architecture, info: CompressedInfo) -> Variables:
-    variables: Variables = {"params": {}, "batch_stats": {}}
+    variables: dict[str, dict[str, dict[str, np.ndarray]]] = {"params": {}, "batch_stats": {}}
     for conv, nonzeros in zip(architecture.convolutions, info.nonzeros, strict=True):
         for collection, leaf in _vectors(conv):
             vector = reader.words(conv.layer.filters).view(np.float32)

@@ -1,7 +1,7 @@
 """A network as an ONNX graph, opset 17: the head alone, or with its detections decoded and suppressed."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from yolojax.export.card import Facts, Interface, Tensor, head, images, write_ca
 from yolojax.export.optional import require
 from yolojax.export.suppression import Suppression
 from yolojax.files import Path, replacing
-from yolojax.network import Architecture, Convolutional, Maxpool, Region, Reorg, Route, fold_batch_norm
+from yolojax.network import Architecture, Convolutional, Layer, Maxpool, Region, Reorg, Route, fold_batch_norm, walk
 from yolojax.network.module import LEAKY_SLOPE
 
 OPSET, IR_VERSION = 17, 8  # a pair of ONNX 1.12; runtimes refuse an IR that is newer than they are
@@ -132,17 +132,16 @@ class _Graph:
 
 def _add_layers(graph: _Graph, architecture: Architecture, folded: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     """Adds the network, from the value `images` to the value `head`, both NCHW."""
-    values: list[str] = []
-    for index, layer in enumerate(architecture.layers):
+
+    def visit(index: int, layer: Layer, sources: list[str]) -> str:
         name = architecture.name(index)
-        sources = [values[i] if i >= 0 else "images" for i in architecture.sources(index)]
         match layer:
             case Convolutional():
-                value = _add_convolution(graph, layer, sources[0], name, folded[name])
+                return _add_convolution(graph, layer, sources[0], name, folded[name])
             case Maxpool():
                 before = layer.padding // 2
                 after = layer.padding - before
-                value = graph.add(
+                return graph.add(
                     "MaxPool",
                     sources,
                     name,
@@ -151,13 +150,15 @@ def _add_layers(graph: _Graph, architecture: Architecture, folded: Mapping[str, 
                     pads=[before, before, after, after],
                 )
             case Route():
-                value = graph.add("Concat", sources, name, axis=1)
+                return graph.add("Concat", sources, name, axis=1)
             case Reorg():
-                value = _add_reorg(graph, layer.stride, sources[0], name, architecture.shapes[index])
+                return _add_reorg(graph, layer.stride, sources[0], name, architecture.shapes[index])
             case Region():
-                value = sources[0]
-        values.append(value)
-    graph.add("Identity", [values[-1]], "head")
+                return sources[0]
+            case _:
+                assert_never(layer)
+
+    graph.add("Identity", [walk(architecture, "images", visit)[-1]], "head")
 
 
 def _add_convolution(

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from yolojax import pruning
-from yolojax.network import Architecture
-from yolojax.pruning.masks import Masks, check_masks
+from yolojax.network import Architecture, check_masks
+from yolojax.pruning.masks import Masks
 
 
 class Layer(NamedTuple):

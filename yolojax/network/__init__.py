@@ -1,10 +1,11 @@
 """The network as a pair (architecture, variables): its description, its Flax module, init and apply."""
 
-from yolojax.network.architecture import (
-    Architecture,
+from yolojax.network.architecture import Architecture, ConvolutionInfo, for_classes, walk
+from yolojax.network.fast import apply_fast, prepare_fast
+from yolojax.network.folding import fold_batch_norm, without_batch_norm
+from yolojax.network.layers import (
     ArchitectureError,
     Convolutional,
-    ConvolutionInfo,
     Layer,
     Maxpool,
     Net,
@@ -12,39 +13,60 @@ from yolojax.network.architecture import (
     Reorg,
     Route,
     Shape,
-    for_classes,
 )
-from yolojax.network.fast import apply_fast, prepare_fast
-from yolojax.network.folding import fold_batch_norm, without_batch_norm
+from yolojax.network.masking import apply_masks, check_masks
 from yolojax.network.memory import keep_freed_memory
 from yolojax.network.model import Model
 from yolojax.network.module import apply, apply_train, init, reorg
-from yolojax.network.variables import Variables, check_variables, variable_shapes
+from yolojax.network.variables import (
+    AnyArray,
+    BatchStats,
+    Leaf,
+    Masks,
+    Params,
+    Shapes,
+    Variables,
+    alive_filters,
+    check_variables,
+    leaf_paths,
+    variable_shapes,
+)
 
 __all__ = [
+    "AnyArray",
     "Architecture",
     "ArchitectureError",
+    "BatchStats",
     "ConvolutionInfo",
     "Convolutional",
     "Layer",
+    "Leaf",
+    "Masks",
     "Maxpool",
     "Model",
     "Net",
+    "Params",
     "Region",
     "Reorg",
     "Route",
     "Shape",
+    "Shapes",
     "Variables",
+    "alive_filters",
     "apply",
     "apply_fast",
+    "apply_masks",
     "apply_train",
+    "check_masks",
     "check_variables",
     "fold_batch_norm",
     "for_classes",
     "init",
     "keep_freed_memory",
+    "leaf_paths",
     "prepare_fast",
     "reorg",
     "variable_shapes",
+    "walk",
     "without_batch_norm",
 ]

@@ -1,4 +1,4 @@
-"""What a network is made of: one small frozen dataclass per Darknet section.
+"""A whole network: its layers, checked together, and the walk over them.
 
 An `Architecture` is hashable, so it can be a static argument of `jax.jit`. It is checked when it is made: one that
 exists has consistent shapes. Layers are counted as Darknet counts them, from 0 after `[net]`; `conv_00/kernel` is the
@@ -7,100 +7,22 @@ kernel of layer 0. These names are public API.
 
 import dataclasses
 import functools
-from collections.abc import Iterator
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar, assert_never
 
-Options = tuple[tuple[str, str], ...]
-ACTIVATIONS = ("leaky", "linear")
+from yolojax.network.layers import (
+    ArchitectureError,
+    Convolutional,
+    Layer,
+    Maxpool,
+    Net,
+    Region,
+    Reorg,
+    Route,
+    Shape,
+)
 
-
-class ArchitectureError(ValueError):
-    """Layers that do not fit together. `layer` is the index of the first that does not, None for the whole."""
-
-    def __init__(self, message: str, layer: int | None = None):
-        super().__init__(message)
-        self.layer = layer
-
-
-class Shape(NamedTuple):
-    """Height, width and channels of one feature map."""
-
-    height: int
-    width: int
-    channels: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Net:
-    """The input, and Darknet's training options (`options`, kept as text and printed back)."""
-
-    kind: ClassVar[str] = "net"
-    height: int
-    width: int
-    channels: int = 3
-    options: Options = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Convolutional:
-    """A convolution; `padding` is in pixels on each side."""
-
-    kind: ClassVar[str] = "conv"
-    filters: int
-    size: int = 1
-    stride: int = 1
-    padding: int = 0
-    batch_normalize: bool = False
-    activation: str = "linear"
-    options: Options = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Maxpool:
-    """Max pooling; `padding` pixels in all, the larger half after."""
-
-    kind: ClassVar[str] = "maxpool"
-    size: int
-    stride: int
-    padding: int
-    options: Options = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Route:
-    """Channels of earlier layers, concatenated. A negative entry of `layers` counts back from this layer."""
-
-    kind: ClassVar[str] = "route"
-    layers: tuple[int, ...]
-    options: Options = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Reorg:
-    """Darknet's space-to-channels; not a clean space-to-depth (see `network.module.reorg`)."""
-
-    kind: ClassVar[str] = "reorg"
-    stride: int
-    options: Options = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Region:
-    """The detection layer: `anchors` are (width, height) pairs in cells of the head."""
-
-    kind: ClassVar[str] = "region"
-    anchors: tuple[tuple[float, float], ...]
-    classes: int
-    coord_scale: float = 1.0
-    object_scale: float = 1.0
-    noobject_scale: float = 1.0
-    class_scale: float = 1.0
-    thresh: float = 0.5
-    rescore: bool = False
-    options: Options = ()
-
-
-Layer = Convolutional | Maxpool | Route | Reorg | Region
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,29 +62,32 @@ class Architecture:
 
     def shapes_at(self, height: int, width: int) -> tuple[Shape, ...]:
         """The output shape of each layer for an input of `height` x `width`."""
-        before = Shape(height, width, self.net.channels)
-        shapes: list[Shape] = []
-        for index, layer in enumerate(self.layers):
-            sources = [shapes[i] if i >= 0 else before for i in self.sources(index)]
-            shapes.append(_output_shape(index, layer, sources))
-            if isinstance(layer, Region) and index != len(self.layers) - 1:
-                raise ArchitectureError("[region] must be the last layer", index)
-        return tuple(shapes)
+        image = Shape(height, width, self.net.channels)
+        return tuple(walk(self, image, self._output_shape))
+
+    def _output_shape(self, index: int, layer: Layer, sources: Sequence[Shape]) -> Shape:
+        try:
+            shape = layer.output_shape(sources)
+        except ArchitectureError as error:
+            error.layer = index
+            raise
+        if shape.height <= 0 or shape.width <= 0:
+            width, height = sources[0].width, sources[0].height
+            raise ArchitectureError(f"a {width}x{height} map is too small for this layer", index)
+        if isinstance(layer, Region) and index != len(self.layers) - 1:
+            raise ArchitectureError("[region] must be the last layer", index)
+        return shape
 
     def sources(self, index: int) -> tuple[int, ...]:
         """The layers that layer `index` reads; -1 is the image."""
         layer = self.layers[index]
-        if not isinstance(layer, Route):
-            return (index - 1,)
-        if not layer.layers:
-            raise ArchitectureError("route without layers, expected at least one", index)
-        resolved = tuple(i if i >= 0 else index + i for i in layer.layers)
-        for written, i in zip(layer.layers, resolved, strict=True):
-            if not 0 <= i < index:
-                raise ArchitectureError(
-                    f"route to layer {written}, expected one of the {index} layers before it", index
-                )
-        return resolved
+        match layer:
+            case Convolutional() | Maxpool() | Reorg() | Region():
+                return (index - 1,)
+            case Route():
+                return _resolved(layer, index)
+            case _:
+                assert_never(layer)
 
     def name(self, index: int) -> str:
         """The name of layer `index`, as in `conv_00`."""
@@ -195,11 +120,7 @@ class Architecture:
     @functools.cached_property
     def stride(self) -> int:
         """Pixels of the image for each cell of the head; input sizes must be divisible by it."""
-        strides: list[int] = []
-        for index, layer in enumerate(self.layers):
-            before = max(strides[i] if i >= 0 else 1 for i in self.sources(index))
-            strides.append(before * getattr(layer, "stride", 1))
-        return strides[-1]
+        return walk(self, 1, lambda index, layer, sources: max(sources) * layer.stride)[-1]
 
     def resized(self, height: int, width: int) -> "Architecture":
         """The same layers for another input size."""
@@ -211,7 +132,7 @@ def for_classes(
 ) -> Architecture:
     """The same network for another number of classes, and other anchors (in cells) if given.
 
-    The head's filters become anchors * (5 + classes); its variables have to be made anew.
+    The head's filters become anchors * (5 + classes); the variables of the old head do not fit it.
     """
     anchors = anchors or architecture.region.anchors
     region = dataclasses.replace(architecture.region, classes=classes, anchors=anchors)
@@ -221,51 +142,28 @@ def for_classes(
     return dataclasses.replace(architecture, layers=(*before, conv, *between, region))
 
 
-def _output_shape(index: int, layer: Layer, sources: list[Shape]) -> Shape:
-    height, width, channels = sources[0]
-    match layer:
-        case Convolutional():
-            _require_positive(index, filters=layer.filters, size=layer.size, stride=layer.stride)
-            if layer.padding < 0:
-                raise ArchitectureError(f"padding must not be negative, got {layer.padding}", index)
-            if layer.activation not in ACTIVATIONS:
-                raise ArchitectureError(f"activation {layer.activation!r}, expected one of {ACTIVATIONS}", index)
-            shape = _window(height, width, layer.size, layer.stride, 2 * layer.padding, layer.filters)
-        case Maxpool():
-            _require_positive(index, size=layer.size, stride=layer.stride)
-            if not 0 <= layer.padding < layer.size:
-                raise ArchitectureError(f"padding must be in 0..{layer.size - 1}, got {layer.padding}", index)
-            shape = _window(height, width, layer.size, layer.stride, layer.padding, channels)
-        case Route():
-            if any(s[:2] != (height, width) for s in sources):
-                sizes = ", ".join(f"{s.width}x{s.height}" for s in sources)
-                raise ArchitectureError(f"route joins maps of different sizes: {sizes}", index)
-            shape = Shape(height, width, sum(s.channels for s in sources))
-        case Reorg():
-            _require_positive(index, stride=layer.stride)
-            if channels % layer.stride**2:
-                raise ArchitectureError(f"{channels} channels do not divide by stride² = {layer.stride**2}", index)
-            if height % layer.stride or width % layer.stride:
-                raise ArchitectureError(f"a {width}x{height} map does not divide by stride {layer.stride}", index)
-            shape = Shape(height // layer.stride, width // layer.stride, channels * layer.stride**2)
-        case Region():
-            _require_positive(index, classes=layer.classes, anchors=len(layer.anchors))
-            expected = len(layer.anchors) * (5 + layer.classes)
-            if channels != expected:
-                raise ArchitectureError(
-                    f"{channels} channels come in, expected anchors * (5 + classes) = {expected}", index
-                )
-            shape = sources[0]
-    if shape.height <= 0 or shape.width <= 0:
-        raise ArchitectureError(f"a {width}x{height} map is too small for this layer", index)
-    return shape
+def walk(architecture: Architecture, image: T, visit: Callable[[int, Layer, list[T]], T]) -> list[T]:
+    """The value of each layer, in order: the one loop over layers that follows what each of them reads.
+
+    Args:
+      architecture: the network.
+      image: the value of the image, which the first layer reads.
+      visit: from a layer's index, the layer, and the values of the layers that it reads (one, but for a route) to its
+        own value. A function that tells kinds apart ends in `assert_never`.
+    """
+    values: list[T] = []
+    for index, layer in enumerate(architecture.layers):
+        sources = [values[i] if i >= 0 else image for i in architecture.sources(index)]
+        values.append(visit(index, layer, sources))
+    return values
 
 
-def _require_positive(index: int, **values: int) -> None:
-    for name, value in values.items():
-        if value <= 0:
-            raise ArchitectureError(f"{name} must be positive, got {value}", index)
-
-
-def _window(height: int, width: int, size: int, stride: int, padding: int, channels: int) -> Shape:
-    return Shape((height + padding - size) // stride + 1, (width + padding - size) // stride + 1, channels)
+def _resolved(route: Route, index: int) -> tuple[int, ...]:
+    """The layers that a route at `index` joins, counted from the first."""
+    if not route.layers:
+        raise ArchitectureError("route without layers, expected at least one", index)
+    resolved = tuple(i if i >= 0 else index + i for i in route.layers)
+    for written, i in zip(route.layers, resolved, strict=True):
+        if not 0 <= i < index:
+            raise ArchitectureError(f"route to layer {written}, expected one of the {index} layers before it", index)
+    return resolved

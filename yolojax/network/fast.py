@@ -5,7 +5,7 @@ largest logit. For inference only. Measured in docs/benchmarks.md.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 import flax.struct
 import jax
@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from yolojax.network import blocks, winograd
-from yolojax.network.architecture import Architecture, Convolutional, Maxpool, Region, Reorg, Route
+from yolojax.network.architecture import Architecture, walk
 from yolojax.network.folding import fold_batch_norm
+from yolojax.network.layers import Convolutional, Layer, Maxpool, Region, Reorg, Route
 from yolojax.network.module import LEAKY_SLOPE, maxpool, reorg
 
 # Feature maps of at most so many cells a side go by Winograd's tiles of 2x2, larger ones by tiles of 4x4.
@@ -119,23 +120,24 @@ def apply_fast(
     Returns:
       (B, H/32, W/32, A*(5+C)) float32.
     """
-    outputs: list[jax.Array] = []
-    for index, layer in enumerate(architecture.layers):
-        inputs = [outputs[i] if i >= 0 else images for i in architecture.sources(index)]
+
+    def visit(index: int, layer: Layer, inputs: list[jax.Array]) -> jax.Array:
         match layer:
             case Convolutional():
-                x = _convolve(layer, prepared[architecture.name(index)], inputs[0].astype(dtype))
+                return _convolve(layer, prepared[architecture.name(index)], inputs[0].astype(dtype))
             case Maxpool():
                 before = prepared.get(architecture.name(index - 1)) if index else None
-                x = inputs[0] if before and before.pooled else _pool(layer, inputs[0])
+                return inputs[0] if before and before.pooled else _pool(layer, inputs[0])
             case Route():
-                x = jnp.concatenate(inputs, axis=-1)
+                return jnp.concatenate(inputs, axis=-1)
             case Reorg():
-                x = reorg(inputs[0], layer.stride)
+                return reorg(inputs[0], layer.stride)
             case Region():
-                x = inputs[0]
-        outputs.append(x)
-    return outputs[-1].astype(jnp.float32)
+                return inputs[0]
+            case _:
+                assert_never(layer)
+
+    return walk(architecture, images, visit)[-1].astype(jnp.float32)
 
 
 def _convolve(layer: Convolutional, prepared: Convolution, x: jax.Array) -> jax.Array:

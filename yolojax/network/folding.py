@@ -1,17 +1,19 @@
 """Batch norm folded into the kernels: at inference each is a factor and an offset per filter."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
 
-from yolojax.network.architecture import Architecture, Convolutional
+from yolojax.network.architecture import Architecture
+from yolojax.network.layers import Convolutional
 from yolojax.network.module import BN_EPSILON
-from yolojax.network.variables import check_variables
+from yolojax.network.variables import Variables, check_variables
 
 
-def fold_batch_norm(architecture: Architecture, variables: Mapping[str, Any]) -> dict[str, dict[str, np.ndarray]]:
+def fold_batch_norm(
+    architecture: Architecture, variables: Variables
+) -> dict[str, dict[str, Float32[np.ndarray, "..."]]]:
     """The kernel and bias that each convolution has at inference.
 
     Args:

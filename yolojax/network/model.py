@@ -1,9 +1,10 @@
 """A network with what is needed to use it."""
 
 import dataclasses
-from typing import Any
 
 from yolojax.network.architecture import Architecture
+from yolojax.network.masking import apply_masks
+from yolojax.network.variables import BatchStats, Masks, Params, Variables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,6 +12,24 @@ class Model:
     """The pair (architecture, variables), its class names (empty where the file does not tell them), images seen."""
 
     architecture: Architecture
-    variables: Any
+    variables: Variables
     names: tuple[str, ...] = ()
     seen: int = 0
+
+    @property
+    def params(self) -> Params:
+        """What is learned: {convolution: {kernel, bias, and scale where it is batch-normalised}}."""
+        return self.variables["params"]
+
+    @property
+    def batch_stats(self) -> BatchStats:
+        """The running statistics: {batch-normalised convolution: {mean, var}}."""
+        return self.variables["batch_stats"]
+
+    def with_params(self, params: Params) -> "Model":
+        """The model with other parameters; its statistics stay."""
+        return dataclasses.replace(self, variables={**self.variables, "params": params})
+
+    def masked(self, masks: Masks) -> "Model":
+        """The model with exactly 0 wherever a mask is False. Raises ValueError for masks that do not fit."""
+        return self.with_params(apply_masks(self.params, masks))

@@ -1,14 +1,17 @@
 """The Flax module that an architecture describes, with `init` and `apply` over plain pytrees."""
 
-from typing import Any
+from typing import assert_never, cast
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Float32, Key, Shaped
 
-from yolojax.network.architecture import Architecture, Convolutional, Maxpool, Region, Reorg, Route
-from yolojax.network.variables import Variables
+from yolojax.network.architecture import Architecture, walk
+from yolojax.network.layers import Convolutional, Layer, Maxpool, Region, Reorg, Route
+from yolojax.network.variables import AnyArray, BatchStats, Variables
 
 BN_EPSILON = 1e-5
 BN_MOMENTUM = 0.99
@@ -20,10 +23,12 @@ class ConvolutionLayer(nn.Module):
 
     layer: Convolutional
     axis_name: str | None = None
-    dtype: Any = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    def __call__(
+        self, x: Float[Array, "batch height width channels"], train: bool
+    ) -> Float[Array, "batch rows columns filters"]:
         layer, vector = self.layer, (self.layer.filters,)
         shape = (layer.size, layer.size, x.shape[-1], layer.filters)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape, jnp.float32)
@@ -47,8 +52,10 @@ class ConvolutionLayer(nn.Module):
             x = nn.leaky_relu(x, LEAKY_SLOPE)
         return x
 
-    def _statistics(self, x: jax.Array, train: bool) -> tuple[jax.Array, jax.Array]:
-        """Mean and variance (out,): of the batch in training, over all devices of the axis; else the running ones."""
+    def _statistics(
+        self, x: Float[Array, "batch rows columns filters"], train: bool
+    ) -> tuple[Float32[AnyArray, " filters"], Float32[AnyArray, " filters"]]:
+        """Mean and variance: of the batch in training, over all devices of the axis; else the running ones."""
         vector = (self.layer.filters,)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, vector, jnp.float32)
         running_var = self.variable("batch_stats", "var", jnp.ones, vector, jnp.float32)
@@ -68,9 +75,9 @@ class ConvolutionLayer(nn.Module):
         return mean, var
 
 
-def _channels(vector: jax.Array, dtype: Any) -> jax.Array:
-    """(C,) -> (1, 1, 1, C), to broadcast over (B, H, W, C)."""
-    return vector.astype(dtype)[None, None, None, :]
+def _channels(vector: Float[AnyArray, " channels"], dtype: DTypeLike) -> Float[Array, "1 1 1 channels"]:
+    """To broadcast over (batch, height, width, channels)."""
+    return jnp.asarray(vector, dtype)[None, None, None, :]
 
 
 class Network(nn.Module):
@@ -78,38 +85,42 @@ class Network(nn.Module):
 
     architecture: Architecture
     axis_name: str | None = None
-    dtype: Any = jnp.float32
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
-        outputs: list[jax.Array] = []
-        for index, layer in enumerate(self.architecture.layers):
-            inputs = [outputs[i] if i >= 0 else images for i in self.architecture.sources(index)]
+    def __call__(
+        self, images: Float[AnyArray, "batch height width channels"], train: bool = False
+    ) -> Float32[Array, "batch rows columns outputs"]:
+        def visit(index: int, layer: Layer, inputs: list[jax.Array]) -> jax.Array:
             match layer:
                 case Convolutional():
-                    convolution = ConvolutionLayer(
-                        layer, self.axis_name, self.dtype, name=self.architecture.name(index)
-                    )
-                    x = convolution(inputs[0], train)
+                    name = self.architecture.name(index)
+                    return ConvolutionLayer(layer, self.axis_name, self.dtype, name=name)(inputs[0], train)
                 case Maxpool():
-                    x = maxpool(inputs[0], layer.size, layer.stride, layer.padding)
+                    return maxpool(inputs[0], layer.size, layer.stride, layer.padding)
                 case Route():
-                    x = jnp.concatenate(inputs, axis=-1)
+                    return jnp.concatenate(inputs, axis=-1)
                 case Reorg():
-                    x = reorg(inputs[0], layer.stride)
+                    return reorg(inputs[0], layer.stride)
                 case Region():
-                    x = inputs[0]
-            outputs.append(x)
-        return outputs[-1].astype(jnp.float32)
+                    return inputs[0]
+                case _:
+                    assert_never(layer)
+
+        return walk(self.architecture, jnp.asarray(images), visit)[-1].astype(jnp.float32)
 
 
-def maxpool(x: jax.Array, size: int, stride: int, padding: int) -> jax.Array:
-    """(B, H, W, C) -> (B, H', W', C), padded by `padding` in all, the larger half after."""
+def maxpool(
+    x: Float[AnyArray, "batch height width channels"], size: int, stride: int, padding: int
+) -> Float[Array, "batch rows columns channels"]:
+    """The largest of each window, padded by `padding` in all, the larger half after."""
     pads = (padding // 2, padding - padding // 2)
     return nn.max_pool(x, (size, size), (stride, stride), [pads, pads])
 
 
-def reorg(x: jax.Array, stride: int) -> jax.Array:
+def reorg(
+    x: Shaped[AnyArray, "batch height width channels"], stride: int
+) -> Shaped[Array, "batch height//{stride} width//{stride} channels*{stride}**2"]:
     """Darknet's [reorg]: (B, H, W, C) -> (B, H/s, W/s, C*s²).
 
     Darknet (`reorg_cpu`, forward=0) takes the (C, H, W) buffer for one of (C/s², H*s, W*s) and does a space-to-depth on
@@ -117,27 +128,29 @@ def reorg(x: jax.Array, stride: int) -> jax.Array:
     """
     batch, height, width, channels = x.shape
     s, out = stride, channels // stride**2
-    x = x.transpose(0, 3, 1, 2)  # (B, C, H, W), Darknet's buffer
+    x = jnp.transpose(x, (0, 3, 1, 2))  # (B, C, H, W), Darknet's buffer
     x = x.reshape(batch, out, height, s, width, s)  # (B, C/s², H, s, W, s): read as (C/s², H*s, W*s)
     x = x.transpose(0, 3, 5, 1, 2, 4)  # (B, s, s, C/s², H, W): offsets first
     x = x.reshape(batch, channels * s**2, height // s, width // s)
     return x.transpose(0, 2, 3, 1)
 
 
-def init(architecture: Architecture, key: jax.Array) -> Variables:
+def init(architecture: Architecture, key: Key[Array, ""]) -> Variables:
     """Random variables `{"params": ..., "batch_stats": ...}`, float32: He normal kernels, BN as the identity."""
     side = jax.ShapeDtypeStruct(
         (1, architecture.net.height, architecture.net.width, architecture.net.channels), "float32"
     )
 
-    def make(key: jax.Array) -> Any:
+    def make(key: Key[Array, ""]) -> Variables:
         return Network(architecture).init(key, jnp.zeros(side.shape, side.dtype))
 
     variables = jax.jit(make)(key)
     return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
 
 
-def apply(architecture: Architecture, variables: Any, images: jax.Array, *, dtype: Any = jnp.float32) -> jax.Array:
+def apply(
+    architecture: Architecture, variables: Variables, images: Float[AnyArray, "..."], *, dtype: DTypeLike = jnp.float32
+) -> Float32[Array, "batch rows columns outputs"]:
     """The head of `images` with running BN statistics.
 
     Args:
@@ -154,18 +167,17 @@ def apply(architecture: Architecture, variables: Any, images: jax.Array, *, dtyp
     channels = architecture.net.channels
     if images.ndim != 4 or images.shape[3] != channels:
         raise ValueError(f"images of shape {images.shape}, expected (batch, height, width, {channels})")
-    head: Any = Network(architecture, dtype=dtype).apply(variables, images)
-    return head
+    return cast(Array, Network(architecture, dtype=dtype).apply(variables, images))
 
 
 def apply_train(
     architecture: Architecture,
-    variables: Any,
-    images: jax.Array,
+    variables: Variables,
+    images: Float[AnyArray, "batch height width channels"],
     *,
     axis_name: str | None = None,
-    dtype: Any = jnp.float32,
-) -> tuple[jax.Array, Any]:
+    dtype: DTypeLike = jnp.float32,
+) -> tuple[Float32[Array, "batch rows columns outputs"], BatchStats]:
     """The head with the batch's BN statistics, and the new `batch_stats` (running average, momentum 0.99).
 
     `axis_name` names the mapped axis over which the statistics are averaged; the rest is as in `apply`.

@@ -1,5 +1,6 @@
 """Pruning as pure functions: scores, masks, apply or remove, and what is left."""
 
+from yolojax.network import apply_masks
 from yolojax.pruning.accounting import (
     LayerRow,
     count_nonzeros,
@@ -19,7 +20,7 @@ from yolojax.pruning.criteria import (
     weight_magnitude,
 )
 from yolojax.pruning.groups import channel_origins, group_sizes, head_convolutions
-from yolojax.pruning.masks import apply_masks, default_scope, filter_masks, keep_all, weight_masks
+from yolojax.pruning.masks import default_scope, filter_masks, keep_all, weight_masks
 from yolojax.pruning.optimizer import zero_dropped
 from yolojax.pruning.removal import remove_filters
 from yolojax.pruning.schedules import one_shot, polynomial

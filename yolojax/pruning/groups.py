@@ -6,10 +6,11 @@ dropped in aligned groups, and what is left keeps dividing by s².
 """
 
 import math
+from typing import assert_never
 
 import numpy as np
 
-from yolojax.network import Architecture, Convolutional, Reorg
+from yolojax.network import Architecture, Convolutional, Layer, Maxpool, Region, Reorg, Route, walk
 
 # A channel's origin: (layer of the convolution, filter); the image is layer -1.
 Origins = np.ndarray
@@ -22,17 +23,22 @@ def channel_origins(architecture: Architecture) -> list[Origins]:
     group which is kept or dropped as a whole is so there too.
     """
     image = np.stack([np.full(architecture.net.channels, -1), np.arange(architecture.net.channels)], axis=1)
-    origins: list[Origins] = []
-    for index, layer in enumerate(architecture.layers):
-        inputs = [origins[i] if i >= 0 else image for i in architecture.sources(index)]
-        if isinstance(layer, Convolutional):
-            filters = np.arange(layer.filters)
-            origins.append(np.stack([np.full_like(filters, index), filters], axis=1))
-        elif isinstance(layer, Reorg):
-            origins.append(np.tile(inputs[0], (layer.stride**2, 1)))
-        else:  # route concatenates; maxpool and region have one input
-            origins.append(np.concatenate(inputs))
-    return origins
+
+    def visit(index: int, layer: Layer, inputs: list[Origins]) -> Origins:
+        match layer:
+            case Convolutional():
+                filters = np.arange(layer.filters)
+                return np.stack([np.full_like(filters, index), filters], axis=1)
+            case Reorg():
+                return np.tile(inputs[0], (layer.stride**2, 1))
+            case Route():
+                return np.concatenate(inputs)
+            case Maxpool() | Region():
+                return inputs[0]
+            case _:
+                assert_never(layer)
+
+    return walk(architecture, image, visit)
 
 
 def group_sizes(architecture: Architecture) -> dict[str, int]:
@@ -47,7 +53,7 @@ def group_sizes(architecture: Architecture) -> dict[str, int]:
         if isinstance(layer, Reorg):
             (source,) = architecture.sources(index)
             inputs = origins[source] if source >= 0 else np.zeros((0, 2), int)
-            for conv in set(inputs[:, 0]) - {-1}:
+            for conv in set(inputs[:, 0].tolist()) - {-1}:
                 sizes[conv] = math.lcm(sizes[conv], _aligned_size(inputs, conv, layer.stride**2))
     heads = head_convolutions(architecture)
     return {conv.name: 0 if conv.name in heads else sizes[conv.index] for conv in architecture.convolutions}

@@ -182,28 +182,9 @@ def _round_up(keep: jax.Array, scores: jax.Array, size: int, multiple: int) -> j
     return keep | (_ranks(scores) >= keep.size - more)
 
 
-def apply_masks(params: Mapping[str, Any], masks: Mapping[str, Any]) -> Any:
-    """The parameters with exactly 0 wherever a mask is False. Raises ValueError for masks of another shape."""
-    check_masks(params, masks)
-    return jax.tree.map(lambda leaf, mask: jnp.where(mask, leaf, jnp.zeros_like(leaf)), params, masks)
-
-
 def keep_all(params: Mapping[str, Any]) -> Any:
     """Masks that drop nothing."""
     return jax.tree.map(lambda leaf: jnp.ones(leaf.shape, bool), params)
-
-
-def check_masks(params: Mapping[str, Any], masks: Mapping[str, Any]) -> None:
-    """Raises ValueError that names the first leaf which masks lack, have too many or have in another shape."""
-    found, expected = ({_path(p): leaf.shape for p, leaf in jax.tree.leaves_with_path(t)} for t in (masks, params))
-    for path in sorted(found.keys() | expected.keys()):
-        if found.get(path) != expected.get(path):
-            came, wanted = found.get(path, "nothing"), expected.get(path, "nothing")
-            raise ValueError(f"masks do not fit the parameters: {path} is {came}, expected {wanted}; make them anew")
-
-
-def _path(path: tuple[Any, ...]) -> str:
-    return "/".join(str(key.key) for key in path)
 
 
 def _filter_mask(layer: Mapping[str, Any], keep: jax.Array) -> dict[str, jax.Array]:

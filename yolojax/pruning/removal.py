@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from yolojax.network import Architecture, ConvolutionInfo, check_variables
+from yolojax.network import Architecture, ConvolutionInfo, check_masks, check_variables
 from yolojax.pruning.groups import channel_origins, group_sizes
-from yolojax.pruning.masks import check_masks
 
 
 def remove_filters(
