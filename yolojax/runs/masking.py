@@ -12,7 +12,7 @@ from yolojax.settings import PruneSettings
 
 def make_masks(settings: PruneSettings, model: Model, amounts: Mapping[str, float] | None = None) -> Masks:
     """The masks that the settings ask for; `amounts`, {layer: fraction}, in place of their own."""
-    params = model.variables["params"]
+    params = model.params
     if amounts is None and settings.amounts:
         amounts = read_amounts(settings, model.architecture)
     amount = settings.amount if amounts is None else amounts

@@ -65,7 +65,7 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     """`run_pruning` of a network that is open and measured."""
     start, model, evaluator = time.monotonic(), subject.model, subject.evaluator
     masks = make_masks(settings.prune, model)
-    masked = masked_model(model, masks)
+    masked = model.masked(masks)
     pruned = measure("pruned", settings, masked, evaluator)
 
     if settings.prune.method == "filter":
@@ -91,7 +91,7 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
         eval_set=subject.eval_set.description,
         stages=(subject.original, pruned, retrained),
         layers=pruning.layer_table(model.architecture, masked.variables, masks),
-        masked_filter_parameters=pruning.masked_filter_parameters(model.variables["params"], masks),
+        masked_filter_parameters=pruning.masked_filter_parameters(model.params, masks),
         off_grid=off_grid(settings, model),
         retrain_seconds=None if went_on else seconds,
         total_seconds=None if went_on else time.monotonic() - start,
@@ -119,15 +119,9 @@ def off_grid(settings: Settings, model: Model) -> dict[str, int] | None:
     free = settings.replace(prune={"round_to": 1})
     smaller = removed_model(model, make_masks(free.prune, model))
     return {
-        "parameters": pruning.count_parameters(smaller.variables["params"]),
+        "parameters": pruning.count_parameters(smaller.params),
         "macs": pruning.macs(smaller.architecture, settings.eval.size, settings.eval.size),
     }
-
-
-def masked_model(model: Model, masks: Masks) -> Model:
-    """The model with dropped weights at zero."""
-    params = pruning.apply_masks(model.variables["params"], masks)
-    return dataclasses.replace(model, variables={**model.variables, "params": params})
 
 
 def removed_model(model: Model, masks: Masks) -> Model:
@@ -148,6 +142,5 @@ def head_difference(masked: Model, removed: Model, size: int) -> float:
 
 def save_masks(path: pathlib.Path, masks: Masks) -> None:
     """Writes masks as an .npz with one bit array per leaf, named by its path; `np.unpackbits` reads them."""
-    leaves = jax.tree_util.tree_leaves_with_path(masks)
-    packed = {"/".join(k.key for k in path): np.packbits(np.asarray(leaf)) for path, leaf in leaves}
+    packed = {name: np.packbits(np.asarray(leaf)) for name, leaf in network.leaf_paths(masks).items()}
     np.savez_compressed(path, **packed)  # type: ignore[arg-type]

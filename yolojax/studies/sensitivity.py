@@ -14,7 +14,6 @@ from yolojax import pruning, training
 from yolojax.files import write_json
 from yolojax.network import Architecture, Model
 from yolojax.runs.masking import make_masks
-from yolojax.runs.prune import masked_model
 from yolojax.settings import PruneSettings, Settings, StudySettings
 
 
@@ -34,7 +33,7 @@ def measure_sensitivity(
         for name, size in left.items():
             scores = []
             for amount in result["amounts"]:
-                masked = masked_model(model, make_masks(settings.prune, model, amounts={name: amount}))
+                masked = model.masked(make_masks(settings.prune, model, amounts={name: amount}))
                 scores.append(evaluator.evaluate(masked.variables, progress=None).map_11point)
                 bar.update()
             result["layers"][name] = {"size": size, "map_11point": scores}
