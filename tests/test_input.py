@@ -26,8 +26,7 @@ from ml_collections import config_flags
 from tests import helpers
 from yolojax import cli, darknet, data, detection, masking, network, training
 from yolojax.data.images import MAX_IMAGE_BYTES
-from yolojax.export import compressed, container
-from yolojax.training import stored
+from yolojax.export import compressed, container, stored
 
 ROOT = pathlib.Path(__file__).parents[1]
 MAX_SECONDS = 10  # on a machine that does other work too

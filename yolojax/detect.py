@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from yolojax import cli, runs, training
+from yolojax import cli, export, runs, training
 
 MODEL = flags.DEFINE_string("model", None, "A checkpoint folder, a run's workdir or a .weights file.", required=True)
 CFG = flags.DEFINE_string("cfg", "", "The .cfg of a .weights file; beside it by default.")
@@ -14,7 +14,7 @@ NMS = flags.DEFINE_float("nms_iou", 0.45, "Per-class NMS threshold.")
 
 
 def main(images: list[str]) -> None:
-    model = training.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value)
+    model = export.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value)
     protocol = training.Protocol(SIZE.value, SCORE.value, NMS.value)
     runs.detect_files(model, images, OUT.value, protocol)
 

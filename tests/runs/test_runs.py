@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from configs import prune_base
-from yolojax import darknet, runs, network, pruning, training
+from yolojax import darknet, export, network, pruning, runs
 from yolojax.runs import setup
 
 
@@ -20,7 +20,7 @@ def test_training_leaves_a_network_for_every_reader(trained):
     assert architecture.region.classes == 2
     assert darknet.read_names(trained / "model.names") == ("blue", "red")
     assert darknet.read_header(trained / "model.weights").seen == 48
-    checkpoint = training.load_model(trained)
+    checkpoint = export.load_model(trained)
     assert checkpoint.architecture == architecture
     kernel = checkpoint.variables["params"]["conv_00"]["kernel"]
     np.testing.assert_array_equal(kernel, variables["params"]["conv_00"]["kernel"])

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from configs import study_base
-from yolojax import pruning, runs, studies, training
+from yolojax import export, pruning, runs, studies
 from yolojax.runs import prune as prune_run
 from yolojax.runs import setup
 from yolojax.studies import rows as study_rows
@@ -104,7 +104,7 @@ def test_a_control_of_any_seed_is_the_control(study, study_config):
 def test_sensitivity_against_masks_made_by_hand(study, study_config):
     result = json.loads((study / "sensitivity-filter" / "sensitivity.json").read_text())
     assert result["method"] == "filter"
-    model = training.open_model(str(study / "baseline" / "model.weights"))
+    model = export.open_model(str(study / "baseline" / "model.weights"))
     assert "conv_11" in result["layers"]
     assert len(result["layers"]) == result["prunable"] == len(model.architecture.convolutions) - 1
     subject_config = study_config.copy_and_resolve_references()

@@ -1,15 +1,28 @@
 """A network as an ONNX graph, opset 17: the head alone, or with its detections decoded and suppressed."""
 
+import pathlib
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from yolojax.export.card import Facts, Interface, Tensor, head, images, write_card
+from yolojax.export.format import Format, by_suffix
 from yolojax.export.optional import require
-from yolojax.export.suppression import Suppression
+from yolojax.export.suppression import DetectionOptions, Suppression
 from yolojax.files import Path, replacing
-from yolojax.network import Architecture, Convolutional, Maxpool, Region, Reorg, Route, fold_batch_norm
+from yolojax.network import (
+    Architecture,
+    Convolutional,
+    Maxpool,
+    Model,
+    Region,
+    Reorg,
+    Route,
+    Variables,
+    fold_batch_norm,
+)
 from yolojax.network.module import LEAKY_SLOPE
 
 OPSET, IR_VERSION = 17, 8  # a pair of ONNX 1.12; runtimes refuse an IR that is newer than they are
@@ -26,7 +39,7 @@ images = np.zeros({shape}, np.float32)
 
 def write_onnx(
     architecture: Architecture,
-    variables: Mapping[str, Any],
+    variables: Variables,
     path: Path,
     facts: Facts = Facts(),  # noqa: B008  frozen
     *,
@@ -39,9 +52,7 @@ def write_onnx(
     write_card(path, architecture, variables, onnx_interface(architecture, suppression), facts)
 
 
-def onnx_model(
-    architecture: Architecture, variables: Mapping[str, Any], *, suppression: Suppression | None = None
-) -> Any:
+def onnx_model(architecture: Architecture, variables: Variables, *, suppression: Suppression | None = None) -> Any:
     """An `onnx.ModelProto` that passes ONNX's checker; batch norm is folded, the batch dimension is free.
 
     Args:
@@ -101,7 +112,7 @@ def onnx_interface(architecture: Architecture, suppression: Suppression | None =
 class _Graph:
     """Nodes and constants while they are collected; a value is known by its name."""
 
-    def __init__(self, onnx: Any):
+    def __init__(self, onnx: ModuleType):
         self._onnx = onnx
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
@@ -242,3 +253,11 @@ def _add_decoding(graph: _Graph, architecture: Architecture) -> tuple[str, str, 
     sure = graph.add("Sigmoid", [to], "decode/objectness")
     scores = graph.add("Mul", [sure, graph.add("Softmax", [classes], "decode/softmax", axis=2)], "decode/scores")
     return boxes, graph.add("Transpose", [scores], "decode/by_class", perm=[0, 2, 1]), count
+
+
+def _write(path: pathlib.Path, model: Model, facts: Facts, options: DetectionOptions) -> pathlib.Path:
+    write_onnx(model.architecture, model.variables, path, facts, suppression=options.suppression)
+    return path
+
+
+FORMAT = Format("onnx", "an ONNX file", _write, recognises=by_suffix(".onnx"), options=DetectionOptions)

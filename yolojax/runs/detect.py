@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from yolojax import darknet, data, detection, network, training
-from yolojax.reporting.pictures import write_image
+from yolojax import data, detection, network, training
 from yolojax.files import replacing
+from yolojax.reporting.pictures import write_image
 
 MANY = 300  # images from which the fast path's preparation pays
 

@@ -8,7 +8,7 @@ from typing import Any
 import ml_collections
 import numpy as np
 
-from yolojax import network, pruning, training
+from yolojax import network, pruning
 from yolojax.pruning.sensitivity_file import read_sensitivity
 
 

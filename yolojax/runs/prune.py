@@ -10,10 +10,10 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from yolojax import data, network, pruning, training
+from yolojax import data, export, network, pruning, training
 from yolojax.reporting import pictures, report
 from yolojax.runs import masking, setup
-from yolojax.runs.train import save_darknet, train_model
+from yolojax.runs.train import train_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +70,7 @@ def prune_and_retrain(config: ml_collections.ConfigDict, subject: Subject, workd
     retrained = measure("retrained", config, retrained_model, evaluator)
 
     if jax.process_index() == 0:
-        save_darknet(retrained_model, workdir / "model")
+        export.save_darknet(retrained_model, workdir / "model")
         save_masks(workdir / "masks.npz", masks)
     result = report.Report(
         config=config,

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import ml_collections
 from absl import logging
 
-from yolojax import darknet, data, detection, network, training
+from yolojax import darknet, data, detection, export, network, training
 from yolojax.files import replacing
 
 # What may change when a run goes on.
@@ -115,7 +115,7 @@ def to_dict(config: ml_collections.ConfigDict) -> dict[str, Any]:
 def open_start(config: ml_collections.ConfigDict) -> network.Model:
     """The network that the config starts from; a .cfg beside a .weights file goes before the config's."""
     cfg = "" if pathlib.Path(config.model).with_suffix(".cfg").exists() else config.cfg
-    return training.open_model(config.model, cfg=cfg, names=config.names)
+    return export.open_model(config.model, cfg=cfg, names=config.names)
 
 
 def open_split(config: ml_collections.ConfigDict, split: str, names: tuple[str, ...]) -> data.Dataset:

@@ -10,9 +10,8 @@ import ml_collections
 import numpy as np
 from absl import logging
 
-from yolojax import darknet, data, network, training
+from yolojax import darknet, data, export, network, training
 from yolojax.runs import setup
-from yolojax.files import replacing
 
 
 def run_training(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> training.Evaluation:
@@ -40,7 +39,7 @@ def train_and_measure(config: ml_collections.ConfigDict, workdir: pathlib.Path) 
     model = dataclasses.replace(model, names=train_set.names)
     evaluator = setup.make_evaluator(config, model.architecture, eval_set)
     model = train_model(config, model, train_set, workdir, evaluator=evaluator)
-    save_darknet(model, workdir / "model")
+    export.save_darknet(model, workdir / "model")
     result = evaluator.evaluate(model.variables)
     setup.write_json(workdir / "evaluation.json", result.to_json())
     logging.info("mAP %.4f (11-point), %.4f (area) on %s", result.map_11point, result.map_area, eval_set.description)
@@ -99,14 +98,3 @@ def train_model(
 def _map(evaluator: training.Evaluator, variables: Any) -> dict[str, float]:
     result = evaluator.evaluate(variables, progress="evaluate")
     return {"map_11point": result.map_11point, "map_area": result.map_area}
-
-
-def save_darknet(model: network.Model, stem: pathlib.Path) -> None:
-    """Writes `stem`.cfg, .weights and .names, on process 0."""
-    if jax.process_index() > 0:
-        return
-    darknet.save(
-        model.architecture, model.variables, stem.with_suffix(".cfg"), stem.with_suffix(".weights"), seen=model.seen
-    )
-    with replacing(stem.with_suffix(".names")) as beside:
-        beside.write_text("".join(f"{name}\n" for name in model.names))
