@@ -38,7 +38,7 @@ def _define(option: export.Option) -> None:
         case float():
             flags.DEFINE_float(option.name, option.default, text)
         case _:
-            flags.DEFINE_list(option.name, option.default, text)
+            flags.DEFINE_list(option.name, list(option.default), text)
 
 
 for _option in OPTIONS.values():

@@ -1,7 +1,10 @@
 """Conversion to every format from what runs leave; the formats themselves are tested in tests/export."""
 
 import json
+import pathlib
 import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -10,6 +13,8 @@ import pytest
 
 from configs import prune_base
 from yolojax import darknet, export, network, runs
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def heads(model, size):
@@ -109,3 +114,16 @@ def test_a_compressed_file_is_a_model(trained, tmp_path, values, tolerance):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * np.abs(b).max())
     card = (tmp_path / "m.yolojax.md").read_text()
     assert ("11-point" in card) == (values == "float32")
+
+
+@pytest.mark.slow
+def test_the_options_of_formats_are_flags(trained, tmp_path):
+    command = [sys.executable, "-m", "yolojax.convert", "--model", str(trained), "--to", "stablehlo"]
+    flags = ["--nms", "--nms_iou", "0.5", "--score_threshold", "0.1", "--platforms", "cpu,tpu"]
+    out = tmp_path / "m.stablehlo"
+    result = subprocess.run([*command, *flags, "--out", str(out)], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"wrote {out}\n"
+    text = export.card_path(out).read_text()
+    assert "for cpu, tpu" in text
+    assert "confidence >= 0.1, per-class NMS at IoU 0.5" in text

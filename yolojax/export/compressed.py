@@ -211,7 +211,7 @@ class CompressedOptions:
     """As in `write_compressed`."""
 
     values: str = option("float32", "how weights are stored.", choices=VALUES)
-    bits: int = option(5, "with --values clustered: 2**bits centres for each layer.")
+    bits: int = option(5, "2**bits centres for each layer, with --values clustered.")
 
 
 def _write(path: pathlib.Path, model: Model, facts: Facts, options: CompressedOptions) -> pathlib.Path:

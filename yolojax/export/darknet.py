@@ -22,14 +22,15 @@ head = network.forward("{name}")
 
 
 def save_darknet(model: Model, stem: pathlib.Path) -> None:
-    """Writes `stem`.cfg, .weights and .names, on process 0."""
+    """Writes `stem`.cfg, .weights and, where the class names are known, .names, on process 0."""
     if jax.process_index() > 0:
         return
     darknet.save(
         model.architecture, model.variables, stem.with_suffix(".cfg"), stem.with_suffix(".weights"), seen=model.seen
     )
-    with replacing(stem.with_suffix(".names")) as beside:
-        beside.write_text("".join(f"{name}\n" for name in model.names))
+    if model.names:  # `read_names` refuses an empty file
+        with replacing(stem.with_suffix(".names")) as beside:
+            beside.write_text("".join(f"{name}\n" for name in model.names))
 
 
 def darknet_interface(architecture: Architecture) -> Interface:

@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from yolojax.network import (
     fold_batch_norm,
 )
 from yolojax.network.module import LEAKY_SLOPE
+
+if TYPE_CHECKING:
+    import onnx
 
 OPSET, IR_VERSION = 17, 8  # a pair of ONNX 1.12; runtimes refuse an IR that is newer than they are
 
@@ -52,7 +55,9 @@ def write_onnx(
     write_card(path, architecture, variables, onnx_interface(architecture, suppression), facts)
 
 
-def onnx_model(architecture: Architecture, variables: Variables, *, suppression: Suppression | None = None) -> Any:
+def onnx_model(
+    architecture: Architecture, variables: Variables, *, suppression: Suppression | None = None
+) -> "onnx.ModelProto":
     """An `onnx.ModelProto` that passes ONNX's checker; batch norm is folded, the batch dimension is free.
 
     Args:
@@ -112,16 +117,16 @@ def onnx_interface(architecture: Architecture, suppression: Suppression | None =
 class _Graph:
     """Nodes and constants while they are collected; a value is known by its name."""
 
-    def __init__(self, onnx: ModuleType):
-        self._onnx = onnx
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
+    def __init__(self, library: ModuleType):
+        self._onnx = library
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
 
     def constant(self, name: str, value: np.ndarray) -> str:
         self.constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def add(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
+    def add(self, kind: str, inputs: list[str], name: str, **attributes: int | float | list[int]) -> str:
         """Adds a node with one output, `name`, and returns that."""
         self.nodes.append(self._onnx.helper.make_node(kind, inputs, [name], name, **attributes))
         return name
@@ -136,7 +141,7 @@ class _Graph:
         """Adds a reshape; 0 in `shape` keeps a dimension."""
         return self.add("Reshape", [value, self.constant(f"{name}/shape", np.array(shape, np.int64))], name)
 
-    def describe(self, tensor: Tensor) -> Any:
+    def describe(self, tensor: Tensor) -> "onnx.ValueInfoProto":
         kind = self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
         return self._onnx.helper.make_tensor_value_info(tensor.name, kind, tensor.shape, tensor.meaning)
 

@@ -40,7 +40,7 @@ def make_meta(
     architecture: network.Architecture,
     names: tuple[str, ...],
     seen: int,
-    tree: Mapping[str, Any],
+    tree: Mapping[str, object],
     extra: Mapping[str, Any],
 ) -> Meta:
     """The `meta` of a checkpoint whose `state` is `tree`: the network's collections, and more where it is a run's."""
@@ -64,7 +64,9 @@ def read_meta(manager: ocp.CheckpointManager, step: int) -> Meta:
     return meta
 
 
-def check_arrays(folder: pathlib.Path, architecture: network.Architecture) -> dict[str, Any]:
+def check_arrays(
+    folder: pathlib.Path, architecture: network.Architecture
+) -> dict[str, dict[str, dict[str, jax.ShapeDtypeStruct]]]:
     """The tree to restore from the `state` in `folder`: the network's part, whose arrays have the right shapes there.
 
     A few bytes can stand for an array of any size, so this has to be known first. Raises ValueError with each leaf that
@@ -81,7 +83,7 @@ def check_arrays(folder: pathlib.Path, architecture: network.Architecture) -> di
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), found)
 
 
-def check_checksums(tree: Mapping[str, Any], meta: Meta) -> None:
+def check_checksums(tree: Mapping[str, object], meta: Meta) -> None:
     """Raises ValueError with the first leaf whose bytes are not those that were saved."""
     if wrong := sorted(meta["crc32"].items() ^ _checksums(tree).items()):
         raise ValueError(f"checksum of {wrong[0][0]} is wrong")
@@ -157,7 +159,7 @@ def _check_meta(meta: Mapping[str, Any], checkpoint: pathlib.Path) -> None:
         raise ValueError(f"{checkpoint}: no checksums in meta; remove that folder")
 
 
-def _checksums(tree: Mapping[str, Any]) -> dict[str, int]:
+def _checksums(tree: Mapping[str, object]) -> dict[str, int]:
     """{leaf: CRC-32 of its bytes} of the network; Orbax does not notice every changed byte."""
     return {
         jax.tree_util.keystr(path): zlib.crc32(np.ascontiguousarray(leaf))
