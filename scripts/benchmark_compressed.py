@@ -18,8 +18,7 @@ import numpy as np
 from absl import app, flags
 
 from yolojax import darknet, network, pruning
-from yolojax.export import clustering, compressed
-from yolojax.training import models
+from yolojax.export import clustering, compressed, open_model
 
 MODEL = flags.DEFINE_string(
     "model", None, "A run, a checkpoint or a .weights file with its .cfg beside it; random weights by default."
@@ -47,7 +46,7 @@ def main(_: list[str]) -> None:
 
 def _network() -> tuple[network.Architecture, network.Variables]:
     if MODEL.value:
-        model = models.open_model(MODEL.value)
+        model = open_model(MODEL.value)
         return model.architecture, model.variables
     architecture = darknet.read_cfg(CFG.value)
     return architecture, network.init(architecture, jax.random.key(0))

@@ -29,3 +29,10 @@ def test_new_file_is_absent_when_the_block_raises_before_writing(tmp_path: pathl
     with pytest.raises(RuntimeError), replacing(tmp_path / "a.txt"):
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_named_before_the_block_runs(tmp_path: pathlib.Path) -> None:
+    message = r"gone/a\.txt: no folder .*gone to write it in"
+    with pytest.raises(FileNotFoundError, match=message), replacing(tmp_path / "gone" / "a.txt"):
+        pytest.fail("the block ran")
+    assert list(tmp_path.iterdir()) == []

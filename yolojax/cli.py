@@ -9,7 +9,7 @@ import pathlib
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import jax
 import ml_collections
@@ -22,6 +22,7 @@ from yolojax import settings
 MISTAKE, INTERRUPTED = 2, 130  # exit codes
 # A process that is not heard of for so long is dead, and ends the others. JAX's own default is 100.
 HEARTBEAT_SECONDS = 30
+Holder = flags.FlagHolder[Any]
 PACKAGE = pathlib.Path(__file__).parent
 ORBAX = pathlib.Path(orbax.checkpoint.__file__).parent
 QUOTES = "\\'\""

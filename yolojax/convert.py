@@ -9,37 +9,38 @@ onnx, stablehlo and safetensors need `pip install yolojax[export]`.
 from yolojax import cli, export, runs
 
 COMMAND = cli.Command()
-MODEL = COMMAND.string("model", None, "A checkpoint folder, a run's workdir or a .weights file.", required=True)
+MODEL = COMMAND.string("model", None, "A checkpoint folder, a run's workdir or a file of a network.", required=True)
 CFG = COMMAND.string("cfg", "", "The .cfg of a .weights file; beside it by default.")
 NAMES = COMMAND.string("names", "", "A file with one class name per line.")
-TO = COMMAND.choice("to", "darknet", runs.FORMATS, "What to write.")
+TO = COMMAND.choice("to", "darknet", list(export.FORMATS), "What to write.")
 OUT = COMMAND.string("out", None, "The file to write, or a folder for orbax.", required=True)
-CUTOFF = COMMAND.integer("cutoff", 0, "The .weights file holds this many layers only (a backbone).")
-SEED = COMMAND.integer("seed", 0, "Of the layers that a backbone does not hold.")
 SIZE = COMMAND.integer("size", 0, "Input size in pixels; 0 for the one in the .cfg.")
-NMS = COMMAND.boolean("nms", False, "onnx, stablehlo: decode the head and suppress boxes.")
-SCORE = COMMAND.number("score_threshold", 0.005, "With --nms: lower scores are no detection.")
-IOU = COMMAND.number("nms_iou", 0.45, "With --nms: per-class NMS threshold.")
-PLATFORMS = COMMAND.strings("platforms", None, "stablehlo: what for, of cpu, cuda, rocm, tpu; cpu,cuda,tpu if unset.")
-VALUES = COMMAND.choice("values", "float32", ["float32", "float16", "clustered"], "compressed: how weights are stored.")
-BITS = COMMAND.integer("bits", 5, "compressed, clustered: 2**bits centres for each layer.")
+
+
+def define(option: export.Option) -> cli.Holder:
+    """The flag of a format's option, of the kind that its default has."""
+    text = f"{', '.join(option.formats)}: {option.help}"
+    match option.default:
+        case str() if option.choices:
+            return COMMAND.choice(option.name, option.default, option.choices, text)
+        case str():
+            return COMMAND.string(option.name, option.default, text)
+        case bool():
+            return COMMAND.boolean(option.name, option.default, text)
+        case int():
+            return COMMAND.integer(option.name, option.default, text)
+        case float():
+            return COMMAND.number(option.name, option.default, text)
+        case _:
+            return COMMAND.strings(option.name, list(option.default), text)
+
+
+OPTIONS = {option.name: define(option) for option in export.format_options().values()}
 
 
 def main(_: list[str]) -> None:
-    runs.convert(
-        MODEL.value,
-        TO.value,
-        OUT.value,
-        cfg=CFG.value,
-        names=NAMES.value,
-        cutoff=CUTOFF.value,
-        seed=SEED.value,
-        size=SIZE.value,
-        suppression=export.Suppression(IOU.value, SCORE.value) if NMS.value else None,
-        platforms=PLATFORMS.value,
-        values=VALUES.value,
-        bits=BITS.value,
-    )
+    options = {name: flag.value for name, flag in OPTIONS.items()}
+    runs.convert(MODEL.value, TO.value, OUT.value, cfg=CFG.value, names=NAMES.value, size=SIZE.value, **options)
 
 
 if __name__ == "__main__":

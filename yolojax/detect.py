@@ -1,6 +1,6 @@
 """Find objects in image files: python -m yolojax.detect --model model.weights photo.jpg"""
 
-from yolojax import cli, runs, training
+from yolojax import cli, export, runs, training
 
 COMMAND = cli.Command()
 MODEL = COMMAND.string("model", None, "A checkpoint folder, a run's workdir or a .weights file.", required=True)
@@ -13,7 +13,7 @@ NMS = COMMAND.number("nms_iou", 0.45, "Per-class NMS threshold.")
 
 
 def main(images: list[str]) -> None:
-    model = training.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value)
+    model = export.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value)
     protocol = training.Protocol(SIZE.value, SCORE.value, NMS.value)
     runs.detect_files(model, images, OUT.value, protocol)
 

@@ -8,7 +8,7 @@ import pathlib
 
 from absl import flags
 
-from yolojax import cli, runs, training
+from yolojax import cli, export, runs, training
 
 COMMAND = cli.Command()
 MODEL = COMMAND.string("model", "", "A checkpoint folder, a run's workdir or a .weights file.")
@@ -40,7 +40,7 @@ def main(_: list[str]) -> None:
         require(MODEL)
         protocol = training.Protocol(SIZE.value, SCORE.value, NMS.value)
         result = runs.evaluate_model(
-            training.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value),
+            export.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value),
             DATA.value,
             SPLIT.value,
             protocol,

@@ -51,9 +51,12 @@ def read_text(path: Path, limit: int, expected: str, error: type[ValueError] = V
 def replacing(path: Path) -> Iterator[pathlib.Path]:
     """A path beside `path`, with the same suffix, to write to; it takes the place of `path` when the block ends well.
 
-    When the block raises, what was written is deleted and `path` stays as it was.
+    When the block raises, what was written is deleted and `path` stays as it was. Raises FileNotFoundError, before
+    anything is written, where the folder of `path` is missing.
     """
     path = pathlib.Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: no folder {path.parent} to write it in")
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield temporary

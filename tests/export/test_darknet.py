@@ -5,7 +5,7 @@ import pytest
 
 from tests import helpers
 from tests.export import networks
-from yolojax import darknet, export
+from yolojax import darknet, export, network
 
 
 def test_opencv_gives_the_masked_networks_head_by_the_cards_example(tmp_path, monkeypatch):
@@ -32,3 +32,12 @@ def test_opencv_gives_the_masked_networks_head_by_the_cards_example(tmp_path, mo
     expected = np.asarray(networks.apply(architecture, {**masked, "batch_stats": statistics}, images))
     assert values["head"].shape == (1, 18, 4, 4)
     np.testing.assert_allclose(head, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("names", [("a", "b", "c"), ()])
+def test_what_is_saved_opens_again_with_names_or_without(names, tmp_path):
+    architecture = networks.random_architecture(0)
+    export.save_darknet(network.Model(architecture, networks.random_variables(architecture), names, 3), tmp_path / "m")
+    model = export.open_model(tmp_path / "m.weights")
+    assert (model.names, model.seen) == (names, 3)
+    assert (tmp_path / "m.names").exists() == bool(names)

@@ -8,7 +8,7 @@ import pytest
 
 from tests import helpers
 from tests.input.cases import NAMES, Good
-from yolojax import darknet, network, training
+from yolojax import darknet, export, network
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def whole(tmp_path_factory) -> pathlib.Path:
     variables = helpers.random_variables(architecture)
     darknet.save(architecture, variables, folder / "m.cfg", folder / "m.weights", seen=3)
     (folder / "m.names").write_text("\n".join(NAMES))
-    training.save_model(folder / "checkpoint", network.Model(architecture, variables, NAMES))
+    export.save_model(folder / "checkpoint", network.Model(architecture, variables, NAMES))
     helpers.make_devkit(folder / "devkit", count=3)
     (folder / "found").mkdir()
     for name in NAMES:

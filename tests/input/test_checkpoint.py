@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tests.input.cases import NAMES, Good, cfg_text, refused
-from yolojax import network, training
-from yolojax.training import stored
+from yolojax import export, network
+from yolojax.export import stored
 
 FILE = "checkpoint"
 META = "checkpoint/0/meta/metadata"
@@ -21,18 +21,18 @@ def load(good: Good, **meta: object) -> network.Model:
     """Loads the checkpoint with values of its meta changed."""
     if meta:
         good.write(META, json.dumps(json.loads(good.text(META)) | meta))
-    return training.load_model(good.folder / "checkpoint")
+    return export.load_model(good.folder / "checkpoint")
 
 
 @refused("missing", "error: …nowhere: no such checkpoint folder")
 def test_missing(good):
-    training.load_model(good.folder / "nowhere")
+    export.load_model(good.folder / "nowhere")
 
 
 @refused("empty", "error: …e: holds no checkpoint; expected a folder with one folder per step")
 def test_empty(good):
     (good.folder / "e").mkdir()
-    training.load_model(good.folder / "e")
+    export.load_model(good.folder / "e")
 
 
 @refused("truncated", "error: …checkpoint/0 is damaged (…); remove that folder to use the checkpoint before it")
@@ -131,8 +131,8 @@ def test_nan_in_the_weights(good):
     params = jax.tree.map(np.array, model.variables["params"])
     params["conv_02"]["kernel"][0, 0, 0, 0] = np.nan
     variables = {**model.variables, "params": params}
-    training.save_model(good.folder / "nan", network.Model(model.architecture, variables, NAMES))
-    training.load_model(good.folder / "nan")
+    export.save_model(good.folder / "nan", network.Model(model.architecture, variables, NAMES))
+    export.load_model(good.folder / "nan")
 
 
 def test_after_a_failed_read_a_closed_loop_is_not_reported_and_everything_else_is(monkeypatch):

@@ -1,7 +1,7 @@
 """Wrong and hostile `.names` files."""
 
 from tests.input.cases import Good, accepted, refused
-from yolojax import darknet, training
+from yolojax import darknet, export
 
 FILE = "names"
 
@@ -23,7 +23,7 @@ def test_empty(good):
 @refused("truncated", "error: 1 class names for a network of 2 classes: blue")
 def test_truncated(good):
     good.write("m.names", "blue")
-    training.open_model(str(good.folder / "m.weights"))
+    export.open_model(str(good.folder / "m.weights"))
 
 
 @refused("too long", "error: …m.names:1: more than 1048576 bytes, expected a file with one class name per line")

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 
 from tests.input.cases import Good, cfg_text, convolution, refused
-from yolojax import training
+from yolojax import export
 
 FILE = "weights"
 
@@ -13,7 +13,7 @@ FILE = "weights"
 def open_weights(good: Good, content: str | bytes | None = None):
     if content is not None:
         good.write("m.weights", content)
-    return training.open_model(str(good.folder / "m.weights"))
+    return export.open_model(str(good.folder / "m.weights"))
 
 
 def with_first_bias(content: bytes, value: float) -> bytes:

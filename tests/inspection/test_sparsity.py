@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from tests import helpers
-from yolojax import darknet, inspection, network, pruning, training
+from yolojax import darknet, export, inspection, network, pruning
 
 ARCHITECTURE = helpers.small_architecture()
 VARIABLES = helpers.random_variables(ARCHITECTURE)
@@ -70,7 +70,7 @@ def test_dead_filters_are_those_that_the_accounting_drops():
 
 def test_every_source_gives_the_same_table(tmp_path):
     model = network.Model(ARCHITECTURE, VARIABLES, ("a", "b", "c", "d"))
-    training.save_model(tmp_path / "checkpoint", model)
+    export.save_model(tmp_path / "checkpoint", model)
     darknet.save(ARCHITECTURE, VARIABLES, tmp_path / "net.cfg", tmp_path / "net.weights")
     expected = inspection.sparsity(PARAMS, "leaf")
     for source in (VARIABLES, model, tmp_path / "checkpoint", str(tmp_path / "net.weights")):

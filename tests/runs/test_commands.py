@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import darknet, detection, runs, training
+from yolojax import darknet, detection, export, runs, training
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -44,7 +44,7 @@ def test_convert_a_backbone(files, tmp_path):
     runs.convert(str(files / "m.weights"), "darknet", str(backbone), cutoff=7)
     runs.convert(str(backbone), "orbax", str(tmp_path / "c"), cfg=str(files / "m.cfg"), cutoff=7, seed=5)
     _, expected = darknet.load(files / "m.cfg", files / "m.weights")
-    found = training.load_model(tmp_path / "c").variables
+    found = export.load_model(tmp_path / "c").variables
     np.testing.assert_array_equal(found["params"]["conv_06"]["kernel"], expected["params"]["conv_06"]["kernel"])
     assert not np.array_equal(found["params"]["conv_08"]["kernel"], expected["params"]["conv_08"]["kernel"])
     with pytest.raises(ValueError, match="--cutoff needs --cfg"):
@@ -52,7 +52,7 @@ def test_convert_a_backbone(files, tmp_path):
 
 
 def test_detect_writes_pictures_and_json(files, tmp_path):
-    model = training.open_model(str(files / "m.weights"))
+    model = export.open_model(str(files / "m.weights"))
     images = [str(files / "squares" / "JPEGImages" / f"00000{i}.jpg") for i in (1, 2)]
     protocol = training.Protocol(size=32, score_threshold=0.02)
     runs.detect_files(model, images, tmp_path, protocol)
@@ -76,13 +76,13 @@ def test_detect_writes_pictures_and_json(files, tmp_path):
     ],
 )
 def test_detect_mistakes(files, tmp_path, images, message):
-    model = training.open_model(str(files / "m.weights"))
+    model = export.open_model(str(files / "m.weights"))
     with pytest.raises(ValueError, match=message):
         runs.detect_files(model, images, tmp_path, training.Protocol(size=32))
 
 
 def test_evaluating_saved_detections_gives_the_models_own_map(files, tmp_path):
-    model = training.open_model(str(files / "m.weights"))
+    model = export.open_model(str(files / "m.weights"))
     data, protocol = f"devkit:{files / 'squares'}", training.Protocol(size=32)
     result = runs.evaluate_model(
         model, data, "test", protocol, data_dir=str(tmp_path / "tfds"), save_detections=str(tmp_path / "found")

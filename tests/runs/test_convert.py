@@ -1,14 +1,19 @@
 """Conversion to every format from what runs leave; the formats themselves are tested in tests/export."""
 
 import json
+import pathlib
 import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
 import onnxruntime
 import pytest
 
-from yolojax import darknet, export, network, runs, training
+from yolojax import darknet, export, network, runs
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def heads(model, size):
@@ -20,7 +25,7 @@ def heads(model, size):
 def test_onnx_at_another_size_with_the_maps_of_the_run(trained, tmp_path):
     out = tmp_path / "m.onnx"
     runs.convert(str(trained), "onnx", str(out), size=64)
-    images, expected = heads(training.load_model(trained), 64)
+    images, expected = heads(export.load_model(trained), 64)
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     (head,) = session.run(None, {"images": images.transpose(0, 3, 1, 2)})
     np.testing.assert_allclose(head.transpose(0, 2, 3, 1), expected, atol=1e-4)
@@ -35,8 +40,8 @@ def test_onnx_at_another_size_with_the_maps_of_the_run(trained, tmp_path):
 
 def test_stablehlo_with_nms_for_the_platforms_asked_for(trained, tmp_path):
     out = tmp_path / "m.stablehlo"
-    suppression = export.Suppression(0.45, 0.01)
-    runs.convert(str(trained), "stablehlo", str(out), suppression=suppression, platforms=["cpu", "tpu"])
+    options = {"nms": True, "nms_iou": 0.45, "score_threshold": 0.01, "platforms": ["cpu", "tpu"]}
+    runs.convert(str(trained), "stablehlo", str(out), **options)
     exported = jax.export.deserialize(bytearray(out.read_bytes()))
     assert exported.platforms == ("cpu", "tpu")
     boxes, scores = exported.call(np.zeros((1, 32, 32, 3), np.float32))
@@ -50,10 +55,9 @@ def test_stablehlo_with_nms_for_the_platforms_asked_for(trained, tmp_path):
 def test_safetensors_and_darknet_hold_the_same(trained, tmp_path):
     runs.convert(str(trained), "safetensors", str(tmp_path / "m.safetensors"))
     runs.convert(str(trained), "darknet", str(tmp_path / "m.weights"))
-    pair = export.read_safetensors(tmp_path / "m.safetensors")
-    other = darknet.load(tmp_path / "m.cfg", tmp_path / "m.weights")
-    assert pair[0] == other[0]
-    jax.tree.map(np.testing.assert_array_equal, pair[1], other[1])
+    model, other = (export.open_model(tmp_path / name) for name in ("m.safetensors", "m.weights"))
+    assert (model.architecture, model.names, model.seen) == (other.architecture, other.names, other.seen)
+    jax.tree.map(np.testing.assert_array_equal, model.variables, other.variables)
     assert "(11-point)" in export.card_path(tmp_path / "m.weights").read_text()
 
 
@@ -71,7 +75,7 @@ def test_the_card_of_a_pruned_network_has_the_map_after_retraining(recipe, train
 def test_no_map_is_told_of_a_network_that_went_on_after_it(trained, tmp_path):
     workdir = tmp_path / "run"
     shutil.copytree(trained, workdir)
-    model = training.open_model(str(workdir))
+    model = export.open_model(str(workdir))
     darknet.write_weights(model.architecture, model.variables, workdir / "model.weights", seen=model.seen - 4)
     runs.convert(str(workdir), "safetensors", str(tmp_path / "m.safetensors"))
     assert "mAP: not known." in export.card_path(tmp_path / "m.safetensors").read_text()
@@ -81,7 +85,11 @@ def test_no_map_is_told_of_a_network_that_went_on_after_it(trained, tmp_path):
     ("to", "options", "message"),
     [
         ("tflite", {}, "--to 'tflite', expected one of darknet, orbax, onnx, stablehlo, safetensors, compressed"),
-        ("darknet", {"suppression": export.Suppression()}, "--nms goes with --to onnx or stablehlo, not with darknet"),
+        ("darknet", {"nms": True}, "--nms goes with --to onnx or stablehlo, not with darknet"),
+        ("safetensors", {"values": "float16"}, "--values goes with --to compressed, not with safetensors"),
+        ("darknet", {"cutoff": 3, "seed": 1}, "--seed goes with --to orbax, not with darknet"),
+        ("onnx", {"opset": 9}, "opset=9: no option of a format, expected one of cutoff, seed, nms, .*, bits"),
+        ("onnx", {"nms": True, "nms_iou": 1.5}, "iou_threshold 1.5, expected a number in 0..1"),
         ("onnx", {"platforms": ["cpu"]}, "--platforms goes with --to stablehlo, not with onnx"),
         ("onnx", {"cutoff": 3}, "--cutoff goes with --to darknet or orbax, not with onnx"),
         ("orbax", {"cutoff": 3, "size": 64}, "--size does not go with --cutoff"),
@@ -97,9 +105,22 @@ def test_mistakes(trained, tmp_path, to, options, message):
 @pytest.mark.parametrize(("values", "tolerance"), [("float32", 0), ("float16", 1e-3), ("clustered", 0.3)])
 def test_a_compressed_file_is_a_model(trained, tmp_path, values, tolerance):
     runs.convert(str(trained), "compressed", str(tmp_path / "m.yolojax"), values=values)
-    model, expected = training.open_model(str(tmp_path / "m.yolojax")), training.open_model(str(trained))
+    model, expected = export.open_model(str(tmp_path / "m.yolojax")), export.open_model(str(trained))
     assert (model.architecture, model.names, model.seen) == (expected.architecture, expected.names, expected.seen)
     for a, b in zip(jax.tree.leaves(model.variables), jax.tree.leaves(expected.variables), strict=True):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * np.abs(b).max())
     card = (tmp_path / "m.yolojax.md").read_text()
     assert ("11-point" in card) == (values == "float32")
+
+
+@pytest.mark.slow
+def test_the_options_of_formats_are_flags(trained, tmp_path):
+    command = [sys.executable, "-m", "yolojax.convert", "--model", str(trained), "--to", "stablehlo"]
+    flags = ["--nms", "--nms_iou", "0.5", "--score_threshold", "0.1", "--platforms", "cpu,tpu"]
+    out = tmp_path / "m.stablehlo"
+    result = subprocess.run([*command, *flags, "--out", str(out)], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"wrote {out}\n"
+    text = export.card_path(out).read_text()
+    assert "for cpu, tpu" in text
+    assert "confidence >= 0.1, per-class NMS at IoU 0.5" in text

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from yolojax import darknet, network, pruning, runs, training
+from yolojax import darknet, export, network, pruning, runs
 from yolojax.runs.workdir import check_same_run, claim
 
 
@@ -17,7 +17,7 @@ def test_training_leaves_a_network_for_every_reader(trained):
     assert architecture.region.classes == 2
     assert darknet.read_names(trained / "model.names") == ("blue", "red")
     assert darknet.read_header(trained / "model.weights").seen == 48
-    checkpoint = training.load_model(trained)
+    checkpoint = export.load_model(trained)
     assert checkpoint.architecture == architecture
     kernel = checkpoint.variables["params"]["conv_00"]["kernel"]
     np.testing.assert_array_equal(kernel, variables["params"]["conv_00"]["kernel"])

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from yolojax import pruning, runs, studies, training
+from yolojax import export, pruning, runs, studies
 from yolojax.runs.prune import open_checked, open_subject
 from yolojax.runs.workdir import PRUNING, claim
 from yolojax.studies.rows import choose_rows, group_rows
@@ -105,7 +105,7 @@ def test_a_control_of_any_seed_is_the_control(study, study_recipe):
 def test_sensitivity_against_masks_made_by_hand(study, study_recipe):
     result = json.loads((study / "sensitivity-filter" / "sensitivity.json").read_text())
     assert result["method"] == "filter"
-    model = training.open_model(str(study / "baseline" / "model.weights"))
+    model = export.open_model(str(study / "baseline" / "model.weights"))
     assert "conv_11" in result["layers"]
     assert len(result["layers"]) == result["prunable"] == len(model.architecture.convolutions) - 1
     unpruned = study_recipe.replace(model={"start": str(study / "baseline" / "model.weights")}, prune={"amount": 0.0})

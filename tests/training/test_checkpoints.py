@@ -7,26 +7,13 @@ import orbax.checkpoint as ocp
 import pytest
 
 from tests import helpers
-from yolojax import network, pruning, training
+from yolojax import export, network, pruning, training
 
 
 def trained_state(architecture, masks=None):
     optimizer = training.make_optimizer("sgd", 0.1, momentum=0.9, decay=0.01, masks=masks)
     state = training.create_state(helpers.random_variables(architecture), optimizer, seen=7)
     return dataclasses.replace(jax.device_get(state), step=np.int32(3))
-
-
-def test_a_pruned_network_restores_by_its_path_alone(tmp_path):
-    architecture = helpers.small_architecture()
-    variables = helpers.random_variables(architecture)
-    masks = pruning.filter_masks(architecture, variables["params"], 0.4)
-    smaller = pruning.remove_filters(architecture, variables, masks)
-    training.save_model(tmp_path / "model", network.Model(*smaller, names=("a", "b", "c", "d"), seen=5))
-    model = training.load_model(tmp_path / "model")
-    assert model.architecture == smaller[0] != architecture
-    assert (model.names, model.seen) == (("a", "b", "c", "d"), 5)
-    for a, b in zip(jax.tree.leaves(model.variables), jax.tree.leaves(smaller[1]), strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 def test_a_state_comes_back_whole_with_its_masks(tmp_path):
@@ -43,7 +30,7 @@ def test_a_state_comes_back_whole_with_its_masks(tmp_path):
     assert extra == {"data": {"next_index": 12}}
     for a, b in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert training.load_model(tmp_path / "run").seen == 7
+    assert export.load_model(tmp_path / "run").seen == 7
 
 
 def test_another_architecture_is_refused(tmp_path):
@@ -56,19 +43,6 @@ def test_another_architecture_is_refused(tmp_path):
         pytest.raises(ValueError, match="another architecture"),
     ):
         checkpoints.restore(trained_state(other), other)
-
-
-def test_what_is_no_checkpoint(tmp_path):
-    with pytest.raises(ValueError, match="no such checkpoint folder"):
-        training.load_model(tmp_path / "missing")
-    assert not (tmp_path / "missing").exists()
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="holds no checkpoint"):
-        training.load_model(tmp_path / "empty")
-    model = network.Model(helpers.small_architecture(), helpers.random_variables(helpers.small_architecture()))
-    training.save_model(tmp_path / "model", model)
-    with pytest.raises(ValueError, match="already holds a checkpoint"):
-        training.save_model(tmp_path / "model", model)
 
 
 def largest_file(folder):
@@ -95,7 +69,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_serves(part, damage
     with training.Checkpoints(tmp_path / "run") as checkpoints, pytest.raises(ValueError, match=message):
         checkpoints.restore(state, architecture)
     with pytest.raises(ValueError, match=message):
-        training.load_model(tmp_path / "run")
+        export.load_model(tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "7")
     with training.Checkpoints(tmp_path / "run") as checkpoints:
         assert checkpoints.restore(state, architecture)[0].step == 3
@@ -109,7 +83,7 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path):
     shutil.copytree(tmp_path / "run" / "3", tmp_path / "run" / "9.orbax-checkpoint-tmp")
     with training.Checkpoints(tmp_path / "run") as checkpoints:
         assert checkpoints.latest_step == 3
-    assert training.load_model(tmp_path / "run").architecture == architecture
+    assert export.load_model(tmp_path / "run").architecture == architecture
 
 
 def test_a_changed_value_is_noticed(tmp_path, monkeypatch):
@@ -129,4 +103,4 @@ def test_a_changed_value_is_noticed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(ocp.CheckpointManager, "restore", flip)
     with pytest.raises(ValueError, match=r"run/3 is damaged \(checksum of .*conv_00.*bias.* is wrong\)"):
-        training.load_model(tmp_path / "run")
+        export.load_model(tmp_path / "run")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import data, training
+from yolojax import data, export, training
 
 AUGMENT = data.AugmentConfig(jitter=0.2, hue=0.1, saturation=1.5, exposure=1.5, flip=True)
 
@@ -46,7 +46,7 @@ def test_same_seed_same_run_and_a_stopped_run_ends_the_same(squares, tmp_path):
     assert int(resumed.seen) == 32
     # A run that is done is not trained further.
     assert_same(train(squares, tmp_path / "stopped", 8), resumed)
-    assert training.load_model(tmp_path / "stopped").names == ("blue", "red")
+    assert export.load_model(tmp_path / "stopped").names == ("blue", "red")
 
 
 def test_metrics_are_lines_of_json(squares, tmp_path):
@@ -61,7 +61,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(square
     train(squares, tmp_path, 4)
     with pytest.raises(ValueError, match=r"the loss is not finite at step \d+ \(images \d{6}, "):
         train(squares, tmp_path, 40, learning_rate=1e30)
-    kept = training.load_model(tmp_path)
+    kept = export.load_model(tmp_path)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(kept.variables))
 
 

@@ -16,33 +16,6 @@ def files(tmp_path):
     return tmp_path
 
 
-def test_weights_with_the_cfg_and_names_beside(files):
-    (files / "m.names").write_text("\n".join(NAMES))
-    model = training.open_model(str(files / "m.weights"))
-    assert model.architecture == helpers.small_architecture()
-    assert (model.names, model.seen) == (NAMES, 9)
-
-
-def test_a_checkpoint_folder(files):
-    model = training.open_model(str(files / "m.weights"))
-    training.save_model(files / "checkpoint", model)
-    again = training.open_model(str(files / "checkpoint"))
-    np.testing.assert_array_equal(
-        again.variables["params"]["conv_00"]["kernel"], model.variables["params"]["conv_00"]["kernel"]
-    )
-
-
-def test_what_is_missing_is_named(files):
-    with pytest.raises(ValueError, match=r"nowhere.weights: no such file or folder"):
-        training.open_model(str(files / "nowhere.weights"))
-    (files / "m.cfg").rename(files / "other.cfg")
-    with pytest.raises(ValueError, match=r"m.cfg: no such file; a .weights file needs its .cfg"):
-        training.open_model(str(files / "m.weights"))
-    (files / "three.names").write_text("a\nb\nc\n")
-    with pytest.raises(ValueError, match="3 class names for a network of 4 classes"):
-        training.open_model(str(files / "m.weights"), cfg=str(files / "other.cfg"), names=str(files / "three.names"))
-
-
 def test_other_classes_than_the_data():
     architecture = helpers.small_architecture()
     named = network.Model(architecture, {}, NAMES)

@@ -1,9 +1,11 @@
-"""The network in other formats than Darknet's, each file with a card beside it.
+"""The formats that a network is written in and opened from, one entry of `FORMATS` each; a card beside most files.
 
 What a format needs beyond JAX is the extra `export`, imported when a file is written.
 """
 
 from yolojax.export.card import Facts, Interface, Measured, Tensor, card_path, write_card
+from yolojax.export.checkpoint import load_model, save_model
+from yolojax.export.checks import check_model
 from yolojax.export.compressed import (
     can_compress,
     compressed_bytes,
@@ -13,8 +15,11 @@ from yolojax.export.compressed import (
     write_compressed,
 )
 from yolojax.export.container import CompressedInfo
-from yolojax.export.darknet import darknet_interface
+from yolojax.export.darknet import darknet_interface, save_darknet
+from yolojax.export.format import Choice, Format, NoOptions, Option, by_suffix, option
+from yolojax.export.formats import FORMATS, format_options
 from yolojax.export.onnx import onnx_model, write_onnx
+from yolojax.export.opening import open_model
 from yolojax.export.optional import require
 from yolojax.export.safetensors import read_safetensors, write_safetensors
 from yolojax.export.stablehlo import DEFAULT_PLATFORMS, stablehlo_export, write_stablehlo
@@ -22,22 +27,35 @@ from yolojax.export.suppression import Suppression
 
 __all__ = [
     "DEFAULT_PLATFORMS",
+    "FORMATS",
+    "Choice",
     "CompressedInfo",
     "Facts",
+    "Format",
     "Interface",
     "Measured",
+    "NoOptions",
+    "Option",
     "Suppression",
     "Tensor",
+    "by_suffix",
     "can_compress",
     "card_path",
+    "check_model",
     "compressed_bytes",
     "compressed_interface",
     "darknet_interface",
+    "format_options",
     "is_compressed",
+    "load_model",
     "onnx_model",
+    "open_model",
+    "option",
     "read_compressed",
     "read_safetensors",
     "require",
+    "save_darknet",
+    "save_model",
     "stablehlo_export",
     "write_card",
     "write_compressed",

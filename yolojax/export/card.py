@@ -2,12 +2,11 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from yolojax import pruning
 from yolojax.files import Path, replacing
-from yolojax.network import Architecture, Region
+from yolojax.network import Architecture, Region, Variables
 
 
 class Tensor(NamedTuple):
@@ -58,11 +57,11 @@ def card_path(path: Path) -> pathlib.Path:
 
 
 def write_card(
-    path: Path, architecture: Architecture, variables: Mapping[str, Any], interface: Interface, facts: Facts
+    path: Path, architecture: Architecture, variables: Variables, interface: Interface, facts: Facts
 ) -> None:
     """Writes the card of the exported file `path`, which exists already."""
     path = pathlib.Path(path)
-    text = _text(path, architecture, variables["params"], interface, facts)
+    text = _text(path, architecture, variables, interface, facts)
     with replacing(card_path(path)) as beside:
         beside.write_text(text, encoding="utf-8")
 
@@ -86,8 +85,11 @@ def _in_layout(layout: str, height: int, width: int, channels: int) -> tuple[int
     return ("batch", channels, height, width) if layout == "NCHW" else ("batch", height, width, channels)
 
 
-def _text(path: pathlib.Path, architecture: Architecture, params: Any, interface: Interface, facts: Facts) -> str:
+def _text(
+    path: pathlib.Path, architecture: Architecture, variables: Variables, interface: Interface, facts: Facts
+) -> str:
     net = architecture.net
+    params = variables["params"]
     parameters, nonzero = pruning.count_parameters(params), pruning.count_nonzeros(params)
     macs = pruning.macs(architecture, net.height, net.width)
     lines = [

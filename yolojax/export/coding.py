@@ -6,9 +6,10 @@ probabilities are small, as their effect on the length demands.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from yolojax.export.optional import require
 
@@ -24,7 +25,7 @@ class Writer:
         self._stream = require("constriction").stream
         self._encoder = self._stream.queue.RangeEncoder()
 
-    def integers(self, values: Any, size: int) -> None:
+    def integers(self, values: ArrayLike, size: int) -> None:
         """Integers in 0..size-1, all equally likely; 2 <= size <= 2**24."""
         self._encode(np.asarray(values).ravel(), self._stream.model.Uniform(size))
 
@@ -51,7 +52,7 @@ class Writer:
         """The stream so far: little-endian 32-bit words."""
         return bytes(self._encoder.get_compressed().astype("<u4").data)
 
-    def _encode(self, values: np.ndarray, model: Any) -> None:
+    def _encode(self, values: np.ndarray, model: object) -> None:
         for part in _chunks(values.size):
             self._encoder.encode(np.ascontiguousarray(values[part], np.int32), model)
 
@@ -93,7 +94,7 @@ class Reader:
         if not self._decoder.maybe_exhausted():
             raise ValueError("the coded weights go on after the last one")
 
-    def _decode(self, count: int, model: Any, dtype: Any) -> np.ndarray:
+    def _decode(self, count: int, model: object, dtype: DTypeLike) -> np.ndarray:
         values = np.empty(count, dtype)
         for part in _chunks(count):
             try:
@@ -103,7 +104,7 @@ class Reader:
         return values
 
 
-def to_levels(counts: np.ndarray, total: Any) -> np.ndarray:
+def to_levels(counts: np.ndarray, total: int | np.integer) -> np.ndarray:
     """The levels of the fractions counts / total; 0 and `TOP` only for what is none and all of it."""
     levels = np.rint(TOP * np.sqrt(counts / total)).astype(np.int64)
     levels = np.where(counts > 0, np.maximum(levels, 1), 0)
@@ -115,9 +116,9 @@ def _chunks(count: int) -> Iterator[slice]:
         yield slice(start, min(start + CHUNK, count))
 
 
-def _bernoulli(stream: Any, level: int) -> Any:
+def _bernoulli(stream: ModuleType, level: int) -> object:
     return stream.model.Bernoulli(level**2 / TOP**2, perfect=False)
 
 
-def _categorical(stream: Any, levels: np.ndarray) -> Any:
+def _categorical(stream: ModuleType, levels: np.ndarray) -> object:
     return stream.model.Categorical(np.square(levels.astype(np.float64)), lazy=False, perfect=False)

@@ -11,19 +11,21 @@ import dataclasses
 import importlib.util
 import math
 import os
+import pathlib
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+import jax
 import numpy as np
 
-from yolojax.export.card import Interface
+from yolojax.export.card import Facts, Interface, write_card
 from yolojax.export.coding import Reader, Writer
 from yolojax.export.container import EXPECTED, MAGIC, MAX_HEADER, CompressedInfo, Note, check_info, pack, unpack
+from yolojax.export.format import Format, option
 from yolojax.export.optional import require
 from yolojax.export.sparse_kernels import MAX_BITS, VALUES, least_bits, read_kernel, write_kernel
 from yolojax.files import Path, read_bytes, replacing
-from yolojax.network import Architecture, ConvolutionInfo, Variables, check_variables
+from yolojax.network import Architecture, ConvolutionInfo, Model, Variables, check_variables
 
 MAX_BYTES = 1 << 30  # five times yolov2 at float32
 VECTORS = (("params", "bias"), ("params", "scale"), ("batch_stats", "mean"), ("batch_stats", "var"))
@@ -39,7 +41,7 @@ NO_NOTES: Mapping[str, Note] = types.MappingProxyType({})
 def write_compressed(
     path: Path,
     architecture: Architecture,
-    variables: Mapping[str, Any],
+    variables: Variables,
     *,
     names: Sequence[str] = (),
     seen: int = 0,
@@ -70,7 +72,7 @@ def write_compressed(
 
 
 def compressed_bytes(
-    architecture: Architecture, variables: Mapping[str, Any], *, values: str = "float32", bits: int = 5
+    architecture: Architecture, variables: Variables, *, values: str = "float32", bits: int = 5
 ) -> int:
     """The bytes of the file that `write_compressed` would make, without names and notes."""
     return len(_file_bytes(architecture, variables, (), 0, values, bits, NO_NOTES))
@@ -116,7 +118,7 @@ def compressed_interface(values: str = "float32") -> Interface:
 
 def _file_bytes(
     architecture: Architecture,
-    variables: Mapping[str, Any],
+    variables: Variables,
     names: Sequence[str],
     seen: int,
     values: str,
@@ -135,7 +137,7 @@ def _file_bytes(
 
 
 def _write_variables(
-    architecture: Architecture, variables: Mapping[str, Any], values: str, bits: int
+    architecture: Architecture, variables: Variables, values: str, bits: int
 ) -> tuple[bytes, tuple[int, ...]]:
     """The coded stream, and for each kernel the number of weights in it."""
     writer, nonzeros = Writer(), []
@@ -178,7 +180,7 @@ def _vectors(conv: ConvolutionInfo) -> Iterator[tuple[str, str]]:
     yield from VECTORS if conv.layer.batch_normalize else VECTORS[:1]
 
 
-def _float32(leaf: Any) -> np.ndarray:
+def _float32(leaf: jax.Array | np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(leaf, np.float32)
 
 
@@ -202,3 +204,43 @@ def _check_sizes(
     least = (32 * vectors + least_bits(info.values) * sum(info.nonzeros)) // 8
     if stream_bytes < least:
         raise ValueError(f"{path}: {stream_bytes} bytes of weights, expected at least {least} as its header tells")
+
+
+@dataclasses.dataclass(frozen=True)
+class CompressedOptions:
+    """As in `write_compressed`."""
+
+    values: str = option("float32", "how weights are stored.", choices=VALUES)
+    bits: int = option(5, "2**bits centres for each layer, with --values clustered.")
+
+
+def _write(path: pathlib.Path, model: Model, facts: Facts, options: CompressedOptions) -> pathlib.Path:
+    # The mAP was measured with the weights as they were: only lossless files may claim it.
+    facts = facts if options.values == "float32" else dataclasses.replace(facts, measured=None)
+    write_compressed(
+        path,
+        model.architecture,
+        model.variables,
+        names=model.names,
+        seen=model.seen,
+        values=options.values,
+        bits=options.bits,
+        notes={"mAP": facts.measured.map_11point, "on": facts.measured.data} if facts.measured else {},
+    )
+    write_card(path, model.architecture, model.variables, compressed_interface(options.values), facts)
+    return path
+
+
+def _read(path: pathlib.Path, _: Path | None) -> Model:
+    architecture, variables, info = read_compressed(path)
+    return Model(architecture, variables, info.names, info.seen)
+
+
+FORMAT = Format(
+    "compressed",
+    "a compressed file",
+    _write,
+    recognises=lambda path: path.is_file() and is_compressed(path),
+    read=_read,
+    options=CompressedOptions,
+)

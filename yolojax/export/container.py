@@ -17,7 +17,6 @@ import json
 import math
 import struct
 from collections.abc import Mapping
-from typing import Any
 
 from yolojax import darknet
 from yolojax.export.sparse_kernels import VALUES
@@ -118,7 +117,7 @@ def _parse_header(header: bytes, path: Path) -> tuple[Architecture, CompressedIn
     return architecture, info
 
 
-def _header_problem(found: Any) -> str:
+def _header_problem(found: object) -> str:
     """What is wrong with the kinds of values in a header; empty for nothing."""
     if not isinstance(found, dict) or found.keys() != FIELDS.keys():
         return "other fields"

@@ -1,7 +1,15 @@
-"""What a card says of Darknet's two files; `darknet.save` writes them."""
+"""Darknet's two files as a format: `.weights`, with the `.cfg` and `.names` beside it, and what a card says of them."""
 
-from yolojax.export.card import Interface, head, images
-from yolojax.network import Architecture
+import dataclasses
+import pathlib
+
+import jax
+
+from yolojax import darknet
+from yolojax.export.card import Facts, Interface, head, images, write_card
+from yolojax.export.format import Format, option
+from yolojax.files import Path, replacing
+from yolojax.network import Architecture, Model
 
 EXAMPLE = """
 import cv2
@@ -13,9 +21,59 @@ head = network.forward("{name}")
 """
 
 
+def save_darknet(model: Model, stem: pathlib.Path) -> None:
+    """Writes `stem`.cfg, .weights and, where the class names are known, .names, on process 0."""
+    if jax.process_index() > 0:
+        return
+    darknet.save(
+        model.architecture, model.variables, stem.with_suffix(".cfg"), stem.with_suffix(".weights"), seen=model.seen
+    )
+    if model.names:  # `read_names` refuses an empty file
+        with replacing(stem.with_suffix(".names")) as beside:
+            beside.write_text("".join(f"{name}\n" for name in model.names))
+
+
 def darknet_interface(architecture: Architecture) -> Interface:
     """What goes in and comes out of a `.cfg` and `.weights` in OpenCV."""
     (image,) = inputs = (images(architecture),)
     kind = "Darknet weights, with the layers in the .cfg and the class names in the .names beside them"
     example = EXAMPLE.format(shape=(1, *image.shape[1:]), name=architecture.head_name)
     return Interface(kind, inputs, (head(architecture),), example)
+
+
+@dataclasses.dataclass(frozen=True)
+class DarknetOptions:
+    """With `cutoff`, only the first layers are written, alone (`darknet partial`)."""
+
+    cutoff: int = option(0, "the .weights file holds this many layers only (a backbone).")
+
+
+def _write(path: pathlib.Path, model: Model, facts: Facts, options: DarknetOptions) -> pathlib.Path:
+    if options.cutoff:
+        darknet.write_weights(model.architecture, model.variables, path, seen=model.seen, cutoff=options.cutoff)
+        return path
+    path = path.with_suffix(".weights")
+    save_darknet(model, path)
+    write_card(path, model.architecture, model.variables, darknet_interface(model.architecture), facts)
+    return path
+
+
+def _read(path: pathlib.Path, cfg: Path | None) -> Model:
+    layers = pathlib.Path(cfg or path.with_suffix(".cfg"))
+    if not layers.exists():
+        raise ValueError(f"{layers}: no such file; a .weights file needs its .cfg")
+    try:
+        architecture, variables = darknet.load(layers, path)
+    except darknet.WeightsError as error:
+        raise ValueError(f"{error}; get the file again, or the .cfg that belongs to it") from error
+    return Model(architecture, variables, seen=darknet.read_header(path).seen)
+
+
+FORMAT = Format(
+    "darknet",
+    "a .weights file",
+    _write,
+    recognises=lambda path: not path.is_dir(),  # Darknet's files end in anything: darknet19_448.conv.23
+    read=_read,
+    options=DarknetOptions,
+)

@@ -1,16 +1,34 @@
 """A network as an ONNX graph, opset 17: the head alone, or with its detections decoded and suppressed."""
 
+import pathlib
 from collections.abc import Mapping
-from typing import Any, assert_never
+from types import ModuleType
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
 from yolojax.export.card import Facts, Interface, Tensor, head, images, write_card
+from yolojax.export.format import Format, by_suffix
 from yolojax.export.optional import require
-from yolojax.export.suppression import Suppression
+from yolojax.export.suppression import DetectionOptions, Suppression
 from yolojax.files import Path, replacing
-from yolojax.network import Architecture, Convolutional, Layer, Maxpool, Region, Reorg, Route, fold_batch_norm, walk
+from yolojax.network import (
+    Architecture,
+    Convolutional,
+    Layer,
+    Maxpool,
+    Model,
+    Region,
+    Reorg,
+    Route,
+    Variables,
+    fold_batch_norm,
+    walk,
+)
 from yolojax.network.module import LEAKY_SLOPE
+
+if TYPE_CHECKING:
+    import onnx
 
 OPSET, IR_VERSION = 17, 8  # a pair of ONNX 1.12; runtimes refuse an IR that is newer than they are
 
@@ -26,7 +44,7 @@ images = np.zeros({shape}, np.float32)
 
 def write_onnx(
     architecture: Architecture,
-    variables: Mapping[str, Any],
+    variables: Variables,
     path: Path,
     facts: Facts = Facts(),  # noqa: B008  frozen
     *,
@@ -40,8 +58,8 @@ def write_onnx(
 
 
 def onnx_model(
-    architecture: Architecture, variables: Mapping[str, Any], *, suppression: Suppression | None = None
-) -> Any:
+    architecture: Architecture, variables: Variables, *, suppression: Suppression | None = None
+) -> "onnx.ModelProto":
     """An `onnx.ModelProto` that passes ONNX's checker; batch norm is folded, the batch dimension is free.
 
     Args:
@@ -101,16 +119,16 @@ def onnx_interface(architecture: Architecture, suppression: Suppression | None =
 class _Graph:
     """Nodes and constants while they are collected; a value is known by its name."""
 
-    def __init__(self, onnx: Any):
-        self._onnx = onnx
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
+    def __init__(self, library: ModuleType):
+        self._onnx = library
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
 
     def constant(self, name: str, value: np.ndarray) -> str:
         self.constants.append(self._onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def add(self, kind: str, inputs: list[str], name: str, **attributes: Any) -> str:
+    def add(self, kind: str, inputs: list[str], name: str, **attributes: int | float | list[int]) -> str:
         """Adds a node with one output, `name`, and returns that."""
         self.nodes.append(self._onnx.helper.make_node(kind, inputs, [name], name, **attributes))
         return name
@@ -125,7 +143,7 @@ class _Graph:
         """Adds a reshape; 0 in `shape` keeps a dimension."""
         return self.add("Reshape", [value, self.constant(f"{name}/shape", np.array(shape, np.int64))], name)
 
-    def describe(self, tensor: Tensor) -> Any:
+    def describe(self, tensor: Tensor) -> "onnx.ValueInfoProto":
         kind = self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
         return self._onnx.helper.make_tensor_value_info(tensor.name, kind, tensor.shape, tensor.meaning)
 
@@ -243,3 +261,11 @@ def _add_decoding(graph: _Graph, architecture: Architecture) -> tuple[str, str, 
     sure = graph.add("Sigmoid", [to], "decode/objectness")
     scores = graph.add("Mul", [sure, graph.add("Softmax", [classes], "decode/softmax", axis=2)], "decode/scores")
     return boxes, graph.add("Transpose", [scores], "decode/by_class", perm=[0, 2, 1]), count
+
+
+def _write(path: pathlib.Path, model: Model, facts: Facts, options: DetectionOptions) -> pathlib.Path:
+    write_onnx(model.architecture, model.variables, path, facts, suppression=options.suppression)
+    return path
+
+
+FORMAT = Format("onnx", "an ONNX file", _write, recognises=by_suffix(".onnx"), options=DetectionOptions)

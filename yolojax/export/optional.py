@@ -1,10 +1,10 @@
 """Libraries that only an export needs: the `export` extra, not a dependency of the rest."""
 
 import importlib
-from typing import Any
+from types import ModuleType
 
 
-def require(module: str) -> Any:
+def require(module: str) -> ModuleType:
     """The imported `module`; ValueError with how to install it when its package is absent."""
     package = module.split(".")[0]
     try:

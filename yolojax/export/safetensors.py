@@ -1,7 +1,8 @@
 """A network's plain arrays as safetensors, by leaf path, with its `.cfg` in the metadata."""
 
 import json
-from collections.abc import Mapping
+import pathlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -9,10 +10,15 @@ import numpy as np
 
 from yolojax import darknet
 from yolojax.export.card import Facts, Interface, write_card
+from yolojax.export.checks import check_model
+from yolojax.export.container import MAX_HEADER
+from yolojax.export.format import Format, NoOptions, by_suffix
 from yolojax.export.optional import require
 from yolojax.files import Path, replacing
-from yolojax.network import Architecture, Variables, check_variables, variable_shapes
+from yolojax.network import Architecture, Model, Variables, check_variables, variable_shapes
 
+EXPECTED = "a safetensors file that yolojax wrote"
+MAX_SHOWN = 5
 EXAMPLE = """
 from safetensors import safe_open
 
@@ -24,7 +30,7 @@ with safe_open("{file}", "numpy") as file:
 
 def write_safetensors(
     architecture: Architecture,
-    variables: Mapping[str, Any],
+    variables: Variables,
     path: Path,
     facts: Facts = Facts(),  # noqa: B008  frozen
     *,
@@ -38,30 +44,32 @@ def write_safetensors(
     check_variables(architecture, variables)
     library = require("safetensors.numpy")
     metadata = {"cfg": darknet.format_cfg(architecture), "names": json.dumps(facts.names), "seen": str(seen)}
-    arrays = {name: np.ascontiguousarray(leaf, np.float32) for name, leaf in _flatten(variables).items()}
+    arrays = {name: np.ascontiguousarray(leaf, np.float32) for name, leaf in _leaf_paths(variables).items()}
     with replacing(path) as beside:
-        library.save_file(arrays, beside, metadata)
+        beside.write_bytes(library.save(arrays, metadata))  # the library's own save_file lets nobody else read it
     write_card(path, architecture, variables, safetensors_interface(), facts)
 
 
-def read_safetensors(path: Path) -> tuple[Architecture, Variables]:
-    """The pair in a file of `write_safetensors`. Raises ValueError for another file, CfgError, and OSError."""
+def read_safetensors(path: Path) -> Model:
+    """The network in a file of `write_safetensors`, with its class names and the images seen.
+
+    The file may come from anywhere: arrays are read once their shapes are known to be those of the cfg in it. Raises
+    ValueError for another file, for values and names that no network has, CfgError, and OSError.
+    """
     library = require("safetensors")
+    _check_header(path)
     try:
         with library.safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
+            if "cfg" not in metadata:
+                raise ValueError(f"{path}: no cfg in its metadata; expected {EXPECTED}")
+            architecture = darknet.parse_cfg(metadata["cfg"], str(path))
+            variables = _read_arrays(file, architecture, path)
     except library.SafetensorError as error:
         raise ValueError(f"{path}: {error}; expected a safetensors file") from None
-    if "cfg" not in metadata:
-        raise ValueError(f"{path}: no cfg in its metadata; expected a safetensors file that yolojax wrote")
-    architecture = darknet.parse_cfg(metadata["cfg"], str(path))
-    shapes = variable_shapes(architecture)
-    if different := sorted(arrays.keys() ^ _flatten(shapes).keys()):
-        raise ValueError(f"{path}: arrays do not fit the cfg in it: missing or too many are {', '.join(different)}")
-    variables: Variables = jax.tree_util.tree_map_with_path(lambda p, _: arrays[_name(p)], shapes, is_leaf=_is_shape)
-    check_variables(architecture, variables)
-    return architecture, variables
+    model = Model(architecture, variables, _parse_names(metadata, path), _parse_seen(metadata, path))
+    check_model(model, str(path))
+    return model
 
 
 def safetensors_interface() -> Interface:
@@ -70,13 +78,68 @@ def safetensors_interface() -> Interface:
     return Interface(kind, (), (), EXAMPLE)
 
 
-def _flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree, is_leaf=_is_shape)}
+def _check_header(path: Path) -> None:
+    """The library reads a header of any length before it looks at it."""
+    with open(path, "rb") as file:
+        prefix = file.read(8)
+    length = int.from_bytes(prefix, "little")
+    if len(prefix) < 8 or length > MAX_HEADER:
+        raise ValueError(f"{path}: a header of {length} bytes, expected a safetensors file of at most {MAX_HEADER}")
 
 
-def _name(path: tuple[Any, ...]) -> str:
-    return "/".join(key.key for key in path)
+def _read_arrays(file: Any, architecture: Architecture, path: Path) -> Variables:
+    """The arrays of an open file, which are those of the architecture and no others."""
+    shapes = _leaf_paths(variable_shapes(architecture))
+    if different := sorted(shapes.keys() ^ set(file.keys())):
+        raise ValueError(f"{path}: arrays do not fit the cfg in it: missing or too many are {_shown(different)}")
+    variables: dict[str, dict[str, dict[str, np.ndarray]]] = {"params": {}, "batch_stats": {}}
+    for name, shape in shapes.items():
+        stored = file.get_slice(name)
+        if (kind := stored.get_dtype()) != "F32" or tuple(stored.get_shape()) != shape:
+            raise ValueError(f"{path}: {name} is {kind} of {tuple(stored.get_shape())}, expected F32 of {shape}")
+        collection, layer, leaf = name.split("/")
+        variables[collection].setdefault(layer, {})[leaf] = file.get_tensor(name)
+    return variables
 
 
-def _is_shape(node: Any) -> bool:
-    return isinstance(node, tuple)
+def _parse_names(metadata: Mapping[str, str], path: Path) -> tuple[str, ...]:
+    try:
+        names = json.loads(metadata.get("names", "[]"))
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{path}: names in its metadata are not a JSON list of texts; expected {EXPECTED}")
+    return tuple(names)
+
+
+def _parse_seen(metadata: Mapping[str, str], path: Path) -> int:
+    seen = metadata.get("seen", "0")
+    if not (seen.isascii() and seen.isdecimal() and len(seen) < 20):
+        raise ValueError(f"{path}: {seen[:40]!r} images seen in its metadata, expected an integer from 0")
+    return int(seen)
+
+
+def _shown(names: Iterable[str]) -> str:
+    """The first few names; those of a file from elsewhere may be any text."""
+    names = [name if name.isprintable() and len(name) <= 60 else f"{name[:40]!r}" for name in names]
+    more = [f"and {len(names) - MAX_SHOWN} more"] if len(names) > MAX_SHOWN else []
+    return ", ".join(names[:MAX_SHOWN] + more)
+
+
+def _leaf_paths(tree: Mapping[str, Any]) -> dict[str, Any]:
+    leaves = jax.tree.leaves_with_path(tree, is_leaf=lambda node: isinstance(node, tuple))
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+
+
+def _write(path: pathlib.Path, model: Model, facts: Facts, _: NoOptions) -> pathlib.Path:
+    write_safetensors(model.architecture, model.variables, path, facts, seen=model.seen)
+    return path
+
+
+FORMAT = Format(
+    "safetensors",
+    "a safetensors file",
+    _write,
+    recognises=by_suffix(".safetensors"),
+    read=lambda path, _: read_safetensors(path),
+)

@@ -1,7 +1,8 @@
 """A network as StableHLO through `jax.export`: runs where JAX is, without yolojax."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import dataclasses
+import pathlib
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +10,11 @@ from jax import export
 
 from yolojax import detection, network
 from yolojax.export.card import Facts, Interface, Tensor, head, images, write_card
+from yolojax.export.format import Format, by_suffix, option
 from yolojax.export.optional import require
-from yolojax.export.suppression import Suppression
+from yolojax.export.suppression import DetectionOptions, Suppression
 from yolojax.files import Path, replacing
-from yolojax.network import Architecture, fold_batch_norm, without_batch_norm
+from yolojax.network import Architecture, Model, Variables, fold_batch_norm, without_batch_norm
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 DEFAULT_PLATFORMS = ("cpu", "cuda", "tpu")
@@ -30,7 +32,7 @@ images = np.zeros({shape}, np.float32)
 
 def write_stablehlo(
     architecture: Architecture,
-    variables: Mapping[str, Any],
+    variables: Variables,
     path: Path,
     facts: Facts = Facts(),  # noqa: B008  frozen
     *,
@@ -48,7 +50,7 @@ def write_stablehlo(
 
 def stablehlo_export(
     architecture: Architecture,
-    variables: Mapping[str, Any],
+    variables: Variables,
     *,
     platforms: Sequence[str] = DEFAULT_PLATFORMS,
     suppression: Suppression | None = None,
@@ -72,12 +74,12 @@ def stablehlo_export(
     unknown = [platform for platform in platforms if platform not in PLATFORMS]
     if unknown or not platforms:
         raise ValueError(f"platforms {', '.join(unknown) or 'none'}, expected some of {', '.join(PLATFORMS)}")
-    folded: Any = {"params": fold_batch_norm(architecture, variables), "batch_stats": {}}
+    folded: Variables = {"params": fold_batch_norm(architecture, variables), "batch_stats": {}}
     plain = without_batch_norm(architecture)
     if suppression is not None:
         _ = architecture.region  # refuses a backbone, before the long work
 
-    def run(images: jax.Array) -> Any:
+    def run(images: jax.Array) -> jax.Array | tuple[jax.Array, jax.Array]:
         out = network.apply(plain, folded, images)
         return out if suppression is None else _detect(plain, out, suppression)
 
@@ -129,3 +131,19 @@ def stablehlo_interface(
         names = "boxes, scores"
     (image,) = inputs = (images(architecture, "NHWC"),)
     return Interface(kind, inputs, outputs, EXAMPLE.format(shape=(1, *image.shape[1:]), outputs=names))
+
+
+@dataclasses.dataclass(frozen=True)
+class StablehloOptions(DetectionOptions):
+    """`DetectionOptions`, and the machines that the file is for."""
+
+    platforms: tuple[str, ...] = option(DEFAULT_PLATFORMS, f"what for, of {', '.join(PLATFORMS)}.")
+
+
+def _write(path: pathlib.Path, model: Model, facts: Facts, options: StablehloOptions) -> pathlib.Path:
+    suppression, platforms = options.suppression, options.platforms
+    write_stablehlo(model.architecture, model.variables, path, facts, platforms=platforms, suppression=suppression)
+    return path
+
+
+FORMAT = Format("stablehlo", "a StableHLO file", _write, recognises=by_suffix(".stablehlo"), options=StablehloOptions)

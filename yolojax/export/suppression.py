@@ -1,6 +1,8 @@
-"""The thresholds of an export that includes decoding and non-maximum suppression."""
+"""Decoding and non-maximum suppression as part of an export."""
 
 import dataclasses
+
+from yolojax.export.format import option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,3 +20,20 @@ class Suppression:
 
     def __str__(self) -> str:
         return f"confidence >= {self.score_threshold}, per-class NMS at IoU {self.iou_threshold}"
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectionOptions:
+    """Of a format whose files run: whether they decode the head and suppress boxes, and at which thresholds."""
+
+    nms: bool = option(False, "decode the head and suppress boxes.")
+    score_threshold: float = option(Suppression.score_threshold, "lower scores are no detection, with --nms.")
+    nms_iou: float = option(Suppression.iou_threshold, "per-class NMS threshold, with --nms.")
+
+    def __post_init__(self) -> None:
+        _ = self.suppression  # refuses a threshold before the long work
+
+    @property
+    def suppression(self) -> Suppression | None:
+        """None without `nms`."""
+        return Suppression(self.nms_iou, self.score_threshold) if self.nms else None

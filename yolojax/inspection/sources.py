@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from yolojax import network, training
+from yolojax import export, network
 
 # params, masks, {"params": ..., "batch_stats": ...}, a network, or the path of one.
 Source = Mapping[str, Any] | network.Model | str | os.PathLike[str]
@@ -19,13 +19,13 @@ def leaves(source: Source, *, statistics: bool = False) -> dict[str, np.ndarray]
 
     Args:
       source: params; masks; variables; a `network.Model`; or the path of a checkpoint folder, a run's workdir or a
-        .weights file with its .cfg beside it (`training.open_model` takes a .cfg from elsewhere).
+        .weights file with its .cfg beside it (`export.open_model` takes a .cfg from elsewhere).
       statistics: with the batch norm's mean and var, where the source holds them.
 
     Raises ValueError for a source that is none of these.
     """
     if isinstance(source, str | os.PathLike):
-        source = training.open_model(os.fspath(source))
+        source = export.open_model(os.fspath(source))
     if isinstance(source, network.Model):
         source = source.variables
     if not isinstance(source, Mapping):

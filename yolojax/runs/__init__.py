@@ -1,13 +1,12 @@
 """One run of each command: from a config or flags to a folder of results."""
 
-from yolojax.runs.convert import FORMATS, convert
+from yolojax.runs.convert import convert
 from yolojax.runs.detect import detect_files
 from yolojax.runs.evaluate import evaluate_detections, evaluate_model, read_names, show
 from yolojax.runs.prune import run_pruning
 from yolojax.runs.train import run_training
 
 __all__ = [
-    "FORMATS",
     "convert",
     "detect_files",
     "evaluate_detections",

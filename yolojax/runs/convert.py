@@ -3,91 +3,65 @@
 import dataclasses
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import jax
-
 from yolojax import darknet, export, network, training
-from yolojax.runs.train import save_darknet
-
-FORMATS = ("darknet", "orbax", "onnx", "stablehlo", "safetensors", "compressed")
-WITH_NMS = ("onnx", "stablehlo")
-TRUNCATED = ("darknet", "orbax")
+from yolojax.export import Choice
 
 
 def convert(
-    source: str,
-    to: str,
-    out: str,
-    *,
-    cfg: str = "",
-    names: str = "",
-    cutoff: int = 0,
-    seed: int = 0,
-    size: int = 0,
-    suppression: export.Suppression | None = None,
-    platforms: Sequence[str] | None = None,
-    values: str = "float32",
-    bits: int = 5,
+    source: str, to: str, out: str, *, cfg: str = "", names: str = "", size: int = 0, **options: Choice
 ) -> None:
     """Writes the network at `source` as `to`, and beside every format but Orbax a card (`export.card_path`).
 
     Args:
-      source: a checkpoint folder, a workdir, or a .weights file.
-      to: one of `FORMATS`.
+      source: whatever `export.open_model` takes.
+      to: one of `export.FORMATS`.
       out: a file, for darknet the .weights (.cfg and .names go beside it), for orbax a folder.
       cfg: the .cfg of a .weights file; by default beside it.
       names: a file of class names.
-      cutoff: the .weights file holds the layers 0..cutoff-1 only. From Darknet to Orbax the later layers are then
-        random, by `seed`; to Darknet, the file is written so (`darknet partial`), alone.
-      seed: of the random layers.
       size: of the input in pixels; 0 for the one in the .cfg.
-      suppression: ONNX and StableHLO then decode the head and suppress boxes.
-      platforms: what StableHLO is for; by default `export.DEFAULT_PLATFORMS`.
-      values: how a compressed file stores weights: float32, float16 or clustered.
-      bits: of the codes of clustered weights.
+      **options: the format's own, as `export.format_options` tells them: `nms=True` for onnx. With `cutoff` the
+        .weights file holds the layers 0..cutoff-1 only: the source's, for orbax, where the later layers are then
+        random, by `seed`; and for darknet the one that is written.
 
     Raises:
       ValueError: what is missing, does not fit, or does not go together.
     """
-    _check_flags(to, cutoff, size, suppression, platforms)
+    if to not in export.FORMATS:
+        raise ValueError(f"--to {to!r}, expected one of {', '.join(export.FORMATS)}")
+    entry = export.FORMATS[to]
+    chosen = entry.options(**_chosen(to, options))
+    if size and options.get("cutoff"):
+        raise ValueError("--size does not go with --cutoff: a file of some layers has no input size")
     path = pathlib.Path(out)
-    if not path.name and to != "orbax":
+    if not path.name and not entry.folder:
         raise ValueError(f"--out {out}: a folder, expected the name of a file")
-    if cutoff and to == "orbax":
-        model = _open_truncated(source, cfg, cutoff, seed)
-    else:
-        model = training.open_model(source, cfg=cfg, names=names)
+    model = entry.open_source(source, cfg, chosen) if entry.open_source else None
+    if model is None:
+        model = export.open_model(source, cfg=cfg, names=names)
     facts = export.Facts(source, model.names, measured(source, model))
     if size:
         training.check_size(model.architecture, size)
         model = dataclasses.replace(model, architecture=model.architecture.resized(size, size))
-    pair = (model.architecture, model.variables)
-    match to:
-        case "orbax":
-            training.save_model(path, model)
-        case "darknet" if cutoff:
-            darknet.write_weights(*pair, path, seen=model.seen, cutoff=cutoff)
-        case "darknet":
-            path = path.with_suffix(".weights")
-            save_darknet(model, path)
-            export.write_card(path, *pair, export.darknet_interface(model.architecture), facts)
-        case "onnx":
-            export.write_onnx(*pair, path, facts, suppression=suppression)
-        case "stablehlo":
-            platforms = export.DEFAULT_PLATFORMS if platforms is None else platforms
-            export.write_stablehlo(*pair, path, facts, platforms=platforms, suppression=suppression)
-        case "safetensors":
-            export.write_safetensors(*pair, path, facts, seen=model.seen)
-        case "compressed":
-            # The mAP was measured with the weights as they were: only lossless files may claim it.
-            facts = facts if values == "float32" else dataclasses.replace(facts, measured=None)
-            notes = {"mAP": facts.measured.map_11point, "on": facts.measured.data} if facts.measured else {}
-            options: Any = {"names": model.names, "seen": model.seen, "values": values, "bits": bits, "notes": notes}
-            export.write_compressed(path, *pair, **options)
-            export.write_card(path, *pair, export.compressed_interface(values), facts)
-    print(f"wrote {path}")
+    print(f"wrote {entry.write(path, model, facts, chosen)}")
+
+
+def _chosen(to: str, options: Mapping[str, Choice]) -> dict[str, Choice]:
+    """The options that differ from their defaults; ValueError for one that the format does not have."""
+    known = export.format_options()
+    chosen = {}
+    for name, value in options.items():
+        if name not in known:
+            raise ValueError(f"{name}={value!r}: no option of a format, expected one of {', '.join(known)}")
+        value = tuple(value) if isinstance(value, list) else value
+        if value == known[name].default:
+            continue
+        if to not in known[name].formats:
+            raise ValueError(f"--{name} goes with --to {' or '.join(known[name].formats)}, not with {to}")
+        chosen[name] = value
+    return chosen
 
 
 def measured(source: str, model: network.Model) -> export.Measured | None:
@@ -112,26 +86,3 @@ def measured(source: str, model: network.Model) -> export.Measured | None:
 
 def _measured(evaluation: dict[str, Any], data: str) -> export.Measured:
     return export.Measured(evaluation["map_11point"], evaluation["map_area"], data, evaluation["protocol_text"])
-
-
-def _check_flags(
-    to: str, cutoff: int, size: int, suppression: export.Suppression | None, platforms: Sequence[str] | None
-) -> None:
-    if to not in FORMATS:
-        raise ValueError(f"--to {to!r}, expected one of {', '.join(FORMATS)}")
-    if suppression is not None and to not in WITH_NMS:
-        raise ValueError(f"--nms goes with --to {' or '.join(WITH_NMS)}, not with {to}")
-    if platforms is not None and to != "stablehlo":
-        raise ValueError(f"--platforms goes with --to stablehlo, not with {to}")
-    if cutoff and to not in TRUNCATED:
-        raise ValueError(f"--cutoff goes with --to {' or '.join(TRUNCATED)}, not with {to}")
-    if cutoff and size:
-        raise ValueError("--size does not go with --cutoff: a file of some layers has no input size")
-
-
-def _open_truncated(source: str, cfg: str, cutoff: int, seed: int) -> network.Model:
-    if not cfg:
-        raise ValueError("--cutoff needs --cfg, the layers of the whole network")
-    architecture = darknet.read_cfg(cfg)
-    variables = network.init(architecture, jax.random.key(seed))
-    return network.Model(architecture, darknet.load_backbone(architecture, variables, source, cutoff))

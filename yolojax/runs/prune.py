@@ -8,14 +8,14 @@ import jax
 import numpy as np
 from absl import logging
 
-from yolojax import data, network, pruning, training
+from yolojax import data, export, network, pruning, training
 from yolojax.files import write_json
 from yolojax.network import Model
 from yolojax.pruning.masks import Masks
 from yolojax.reporting import pictures, report
 from yolojax.runs import setup
 from yolojax.runs.masking import make_masks
-from yolojax.runs.train import save_darknet, train_model
+from yolojax.runs.train import train_model
 from yolojax.runs.workdir import PRUNING, claim
 from yolojax.settings import Settings
 
@@ -83,7 +83,7 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     retrained = measure("retrained", settings, retrained_model, evaluator)
 
     if jax.process_index() == 0:
-        save_darknet(retrained_model, workdir / "model")
+        export.save_darknet(retrained_model, workdir / "model")
         save_masks(workdir / "masks.npz", masks)
     result = report.Report(
         settings=settings,

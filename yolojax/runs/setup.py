@@ -5,7 +5,7 @@ import pathlib
 import jax.numpy as jnp
 from absl import logging
 
-from yolojax import darknet, data, detection, training
+from yolojax import darknet, data, detection, export, training
 from yolojax.network import Architecture, Model
 from yolojax.settings import DataSettings, ModelSettings, Settings, TrainSettings
 
@@ -17,7 +17,7 @@ def open_start(settings: Settings) -> Model:
     """The network to start from; a .cfg beside a .weights file goes before the one in the settings."""
     start = settings.model.start
     cfg = "" if pathlib.Path(start).with_suffix(".cfg").exists() else settings.model.cfg
-    return training.open_model(start, cfg=cfg, names=settings.data.names)
+    return export.open_model(start, cfg=cfg, names=settings.data.names)
 
 
 def check(settings: Settings, architecture: Architecture) -> None:

@@ -9,8 +9,8 @@ import jax
 import numpy as np
 from absl import logging
 
-from yolojax import darknet, data, training
-from yolojax.files import write_json, write_text
+from yolojax import darknet, data, export, training
+from yolojax.files import write_json
 from yolojax.network import Model
 from yolojax.pruning.masks import Masks
 from yolojax.runs import setup
@@ -37,7 +37,7 @@ def train_and_measure(settings: Settings, start: Model | None, workdir: pathlib.
     model = train_model(settings, model, train_set, workdir, evaluator=evaluator)
     result = evaluator.evaluate(model.variables)
     if jax.process_index() == 0:
-        save_darknet(model, workdir / "model")
+        export.save_darknet(model, workdir / "model")
         write_json(workdir / "evaluation.json", result.to_json())
     logging.info("mAP %.4f (11-point), %.4f (area) on %s", result.map_11point, result.map_area, eval_set.description)
     return result
@@ -112,11 +112,3 @@ def _map_of(evaluator: training.Evaluator) -> Callable[[Any], dict[str, float]]:
         return {"map_11point": result.map_11point, "map_area": result.map_area}
 
     return evaluate
-
-
-def save_darknet(model: Model, stem: pathlib.Path) -> None:
-    """Writes `stem`.cfg, .weights and .names."""
-    darknet.save(
-        model.architecture, model.variables, stem.with_suffix(".cfg"), stem.with_suffix(".weights"), seen=model.seen
-    )
-    write_text(stem.with_suffix(".names"), "".join(f"{name}\n" for name in model.names))

@@ -1,11 +1,11 @@
 """Training and evaluation over the local devices, and what they save."""
 
-from yolojax.training.checkpoints import Checkpoints, load_model, save_model
+from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.detector import Detector
 from yolojax.training.evaluation import Evaluation, Evaluator, Matching, Protocol, check_size, score
 from yolojax.training.loop import LoopSettings, fit
 from yolojax.training.metrics import read_metrics
-from yolojax.training.models import new_model, open_model, require_names
+from yolojax.training.models import new_model, require_names
 from yolojax.training.optimizer import learning_rate_schedule, make_optimizer
 from yolojax.training.parallel import (
     check_batch_size,
@@ -33,15 +33,12 @@ __all__ = [
     "create_state",
     "fit",
     "learning_rate_schedule",
-    "load_model",
     "make_optimizer",
     "new_model",
-    "open_model",
     "predict_step",
     "read_metrics",
     "replicate",
     "require_names",
-    "save_model",
     "score",
     "train_step",
     "unreplicate",
