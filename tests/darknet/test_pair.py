@@ -1,6 +1,7 @@
 import pathlib
 from typing import Any
 
+import chex
 import cv2
 import jax
 import jax.numpy as jnp
@@ -45,7 +46,7 @@ def test_save_and_load(tmp_path: pathlib.Path) -> None:
     architecture, loaded = darknet.load(cfg, weights)
     assert architecture == SMALL
     assert darknet.read_header(weights) == (0, 2, 0, 64)
-    jax.tree.map(np.testing.assert_array_equal, loaded, variables)
+    chex.assert_trees_all_equal(loaded, variables)
 
 
 def test_save_of_what_a_cfg_cannot_hold_leaves_no_file(tmp_path: pathlib.Path) -> None:
@@ -62,7 +63,7 @@ def test_load_backbone_replaces_the_first_layers_alone(tmp_path: pathlib.Path) -
     variables = jax.tree.map(np.zeros_like, backbone)
     loaded = darknet.load_backbone(SMALL, variables, tmp_path / "a.conv.1", 1)
     for collection in ("params", "batch_stats"):
-        jax.tree.map(np.testing.assert_array_equal, loaded[collection]["conv_00"], backbone[collection]["conv_00"])
+        chex.assert_trees_all_equal(loaded[collection]["conv_00"], backbone[collection]["conv_00"])
     assert not loaded["params"]["conv_01"]["kernel"].any()
     assert not variables["params"]["conv_00"]["kernel"].any()
 

@@ -2,6 +2,7 @@ import dataclasses
 import pathlib
 import struct
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_round_trip_is_byte_identical(path: pathlib.Path, header: str, size: int
 def test_writes_jax_arrays(path: pathlib.Path) -> None:
     variables = _random(TWO)
     darknet.write_weights(TWO, jax.tree.map(jax.numpy.asarray, variables), path)
-    jax.tree.map(np.testing.assert_array_equal, darknet.read_weights(TWO, path), variables)
+    chex.assert_trees_all_equal(darknet.read_weights(TWO, path), variables)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_cutoff_reads_and_writes_the_first_layers(path: pathlib.Path) -> None:
     assert path.stat().st_size == 20 + FIRST
     backbone = darknet.read_weights(TWO, path, cutoff=2)
     assert (list(backbone["params"]), list(backbone["batch_stats"])) == (["conv_00"], ["conv_00"])
-    jax.tree.map(np.testing.assert_array_equal, backbone["params"]["conv_00"], variables["params"]["conv_00"])
+    chex.assert_trees_all_equal(backbone["params"]["conv_00"], variables["params"]["conv_00"])
     with pytest.raises(darknet.WeightsError, match=r"it ends in conv_02 \(bias\)$"):
         darknet.read_weights(TWO, path)
 

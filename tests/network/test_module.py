@@ -1,5 +1,6 @@
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -160,10 +161,8 @@ def test_four_devices_equal_one() -> None:
     expected, (whole, running) = jax.grad(loss, has_aux=True)(variables["params"], jnp.asarray(images), None)
     np.testing.assert_allclose(head[:, 0], whole, rtol=1e-4, atol=1e-5)
     for device in range(4):
-        jax.tree.map(lambda a, b, d=device: np.testing.assert_allclose(a[d], b, rtol=1e-5), statistics, running)
-        jax.tree.map(
-            lambda a, b, d=device: np.testing.assert_allclose(a[d], b, rtol=1e-3, atol=1e-5), gradients, expected
-        )
+        chex.assert_trees_all_close(jax.tree.map(lambda x, d=device: x[d], statistics), running, rtol=1e-5)
+        chex.assert_trees_all_close(jax.tree.map(lambda x, d=device: x[d], gradients), expected, rtol=1e-3, atol=1e-5)
 
 
 ODD = Architecture(
@@ -209,7 +208,7 @@ def test_init_is_the_identity_in_batch_norm_and_differs_by_key() -> None:
     ]
     assert not np.array_equal(params["kernel"], second["params"]["conv_00"]["kernel"])
     again = network.init(ODD, jax.random.key(0))
-    jax.tree.map(np.testing.assert_array_equal, first, again)
+    chex.assert_trees_all_equal(first, again)
 
 
 def test_init_without_batch_norm_has_both_collections() -> None:
