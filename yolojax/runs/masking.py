@@ -21,13 +21,13 @@ def make_masks(
         amounts = read_amounts(config, model.architecture)
     amount = config.amount if amounts is None else amounts
     if config.method == "weight":
-        return pruning.weight_masks(model.architecture, params, amount, scope=scope(config), criterion=config.criterion)
+        return pruning.weight_masks(model.architecture, params, amount, scope=config.scope or None, criterion=config.criterion)
     if config.method == "filter":
         return pruning.filter_masks(
             model.architecture,
             params,
             amount,
-            scope=scope(config),
+            scope=config.scope or None,
             criterion=config.criterion,
             min_filters=config.min_filters,
             round_to=config.round_to,
@@ -44,7 +44,7 @@ def masked_model(model: network.Model, masks: Any) -> network.Model:
 
 def scope(config: ml_collections.ConfigDict) -> str:
     """The config's scope; where it leaves that open, what the criterion was published with."""
-    return config.scope or pruning.default_scope(config.criterion)
+    return config.scope or pruning.CRITERIA[config.criterion].scope
 
 
 def total(config: ml_collections.ConfigDict, architecture: network.Architecture) -> int:
