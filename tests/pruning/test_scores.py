@@ -6,6 +6,7 @@ import pytest
 
 from tests import helpers
 from yolojax import pruning
+from yolojax.pruning.scores import resolve
 
 ARCHITECTURE = helpers.small_architecture()
 VARIABLES = helpers.random_variables(ARCHITECTURE)
@@ -132,7 +133,6 @@ def test_scores_that_do_not_fit_are_listed(change, problem):
             lambda a, p: [1.0],
             "criterion '<lambda>' returned a list, expected {convolution: scores}",
         ),
-        (pruning.filter_masks, 3, "criterion is a int, expected a name, a Criterion, a function"),
         (
             pruning.weight_masks,
             lambda a, p: {name: layer["kernel"] for name, layer in p.items()},
@@ -143,3 +143,8 @@ def test_scores_that_do_not_fit_are_listed(change, problem):
 def test_mistakes(make, criterion, message):
     with pytest.raises(ValueError, match=message):
         make(ARCHITECTURE, PARAMS, 0.4, criterion=criterion)
+
+
+def test_what_is_no_criterion():
+    with pytest.raises(ValueError, match="criterion is a NoneType, expected a name, a Criterion, a function"):
+        resolve(None, "filter")

@@ -47,7 +47,7 @@ def group_sizes(architecture: Architecture) -> dict[str, int]:
         if isinstance(layer, Reorg):
             (source,) = architecture.sources(index)
             inputs = origins[source] if source >= 0 else np.zeros((0, 2), int)
-            for conv in set(inputs[:, 0]) - {-1}:
+            for conv in set(inputs[:, 0].tolist()) - {-1}:
                 sizes[conv] = math.lcm(sizes[conv], _aligned_size(inputs, conv, layer.stride**2))
     heads = head_convolutions(architecture)
     return {conv.name: 0 if conv.name in heads else sizes[conv.index] for conv in architecture.convolutions}

@@ -59,7 +59,7 @@ def scores(
     return {name: jnp.abs(values) for name, values in ordered.items()}
 
 
-def resolve(criterion: AnyCriterion, kind: Kind) -> Criterion:
+def resolve(criterion: object, kind: Kind) -> Criterion:
     """What a name, a function or ready scores stand for. ValueError for what does not score `kind`."""
     if isinstance(criterion, str):
         names = [name for name, registered in CRITERIA.items() if registered.kind == kind]
