@@ -23,7 +23,7 @@ from yolojax.pruning.criteria import (
 )
 from yolojax.pruning.groups import channel_origins, group_sizes, head_convolutions
 from yolojax.pruning.masks import apply_masks, filter_masks, keep_all, weight_masks
-from yolojax.pruning.optimizer import zero_dropped
+from yolojax.pruning.optimizer import MaskedState, change_masks, masked
 from yolojax.pruning.prunable import Kind, prunable, total
 from yolojax.pruning.removal import remove_filters
 from yolojax.pruning.schedules import one_shot, polynomial
@@ -38,9 +38,11 @@ __all__ = [
     "Curve",
     "Kind",
     "LayerRow",
+    "MaskedState",
     "Needs",
     "amounts_from_curves",
     "apply_masks",
+    "change_masks",
     "channel_origins",
     "count_nonzeros",
     "count_parameters",
@@ -56,6 +58,7 @@ __all__ = [
     "layer_macs",
     "layer_table",
     "macs",
+    "masked",
     "masked_filter_parameters",
     "one_shot",
     "polynomial",
@@ -66,5 +69,4 @@ __all__ = [
     "total",
     "weight_magnitude",
     "weight_masks",
-    "zero_dropped",
 ]
