@@ -1,5 +1,6 @@
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests import helpers
@@ -40,6 +41,8 @@ OPTIONS = [
     {"amount": 0.4, "round_to": 3},
     {"amount": 0.5, "criterion": "l1"},
     {"amount": 0.3, "criterion": "l1", "scope": "global"},
+    {"amount": 0.5, "criterion": pruning.CRITERIA["mean_square"]},
+    {"amount": 0.5, "criterion": pruning.filter_mean_square},
     {"amount": 0.5, "scope": "layer", "min_filters": 5},
     {"amount": {"conv_00": 0.5, "conv_08": 0.3, "conv_11": 0.0}},
     {"amount": 0.0},
@@ -129,6 +132,34 @@ def test_convolutions_out_of_line_with_a_reorg_stay():
     table = inspection.filters(architecture, params, 0.5)
     assert table["reason"].value_counts().to_dict() == {"reaches a reorg out of line with its groups": 16, "head": 3}
     assert table["kept"].all()
+
+
+def test_scores_of_ones_own_without_the_head():
+    scores = pruning.filter_l1(ARCHITECTURE, PARAMS)
+    partial = {name: values for name, values in scores.items() if name != NAMES[-1]}
+    table = inspection.filters(ARCHITECTURE, PARAMS, 0.5, criterion=partial, scope="layer")
+    whole = inspection.filters(ARCHITECTURE, PARAMS, 0.5, criterion="l1")
+    head = table["layer"] == NAMES[-1]
+    assert table[head]["score"].isna().all()
+    assert (table[head]["reason"] == "head").all()
+    pd.testing.assert_frame_equal(table[~head], whole[~head])
+    masks = pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, criterion="l1")
+    table = inspection.masked_filters(ARCHITECTURE, PARAMS, masks, criterion=partial)
+    head = table["layer"] == NAMES[-1]
+    assert table[head]["score"].isna().all()
+    np.testing.assert_array_equal(table[~head]["score"], np.concatenate(list(partial.values())))
+
+
+def test_a_criterion_that_needs_batches_may_have_them_once():
+    variables = helpers.random_variables(ARCHITECTURE, 1)
+    batches = [helpers.random_batch(np.random.default_rng(0), 2, 32)]
+    options = {"criterion": "taylor", "batch_stats": variables["batch_stats"]}
+    table = inspection.filters(ARCHITECTURE, PARAMS, 0.4, batches=iter(batches), **options)
+    masks = pruning.filter_masks(ARCHITECTURE, PARAMS, 0.4, batches=batches, **options)
+    assert kept_filters(table) == {name: np.asarray(layer["bias"]).tolist() for name, layer in masks.items()}
+    rows = inspection.masked_filters(ARCHITECTURE, PARAMS, masks, batches=iter(batches), **options)
+    scores = pruning.filter_taylor(ARCHITECTURE, variables, batches)
+    np.testing.assert_allclose(rows["score"], np.concatenate(list(scores.values())))
 
 
 def test_mistakes_are_those_of_filter_masks():

@@ -124,7 +124,7 @@ def test_the_amount_is_of_all_filters_before_the_head_also_when_layers_are_exclu
 def test_another_amount_does_not_compile_again():
     from yolojax.pruning import masks as module
 
-    for make, compiled in [(pruning.weight_masks, module._weight_masks), (pruning.filter_masks, module._filter_masks)]:
+    for make, compiled in [(pruning.weight_masks, module._drop_weights), (pruning.filter_masks, module._drop_filters)]:
         make(ARCHITECTURE, PARAMS, 0.41)
         before = compiled._cache_size()
         make(ARCHITECTURE, PARAMS, 0.53)

@@ -1,3 +1,4 @@
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,26 +8,70 @@ import pytest
 from tests import helpers
 from yolojax import pruning
 
+SGD = optax.chain(optax.add_decayed_weights(0.1), optax.trace(0.9), optax.scale_by_learning_rate(0.1))
+# The decay of every other leaf, as weight decay on kernels only: its state holds no copy of the parameters.
+ADAM = optax.chain(
+    optax.scale_by_adam(),
+    optax.add_decayed_weights(0.01, mask=lambda params: {"conv": {name: name == "w" for name in params["conv"]}}),
+    optax.scale_by_learning_rate(0.01),
+)
+both = pytest.mark.parametrize("optimizer", [SGD, ADAM], ids=["sgd", "adam"])
+
+
+def tree(**leaves):
+    """One layer's leaves, in a tree like a network's parameters."""
+    return {"conv": leaves}
+
+
+def random_tree(rng):
+    return tree(
+        w=jnp.asarray(rng.normal(size=(5, 4)), jnp.float32),
+        b=jnp.asarray(rng.normal(size=4), jnp.float32),
+    )
+
+
+def random_masks(rng):
+    return tree(w=jnp.asarray(rng.random((5, 4)) < 0.5), b=jnp.asarray([True, False, True, False]))
+
+
+def slots(state):
+    """The copies of the parameters in the state of a masked SGD or Adam."""
+    flat = [jax.tree.leaves(part, is_leaf=lambda x: isinstance(x, dict)) for part in state.inner]
+    return [found for parts in flat for found in parts if isinstance(found, dict)]
+
+
+def assert_zero_exactly_where_dropped(each, masks):
+    for leaf, keep in zip(jax.tree.leaves(each), jax.tree.leaves(masks), strict=True):
+        np.testing.assert_array_equal(np.asarray(leaf) != 0, keep)
+
+
+def train(optimizer, params, state, rng, steps):
+    @jax.jit
+    def step(params, state, grads):
+        updates, state = optimizer.update(grads, state, params)
+        return optax.apply_updates(params, updates), state
+
+    with jax.numpy_dtype_promotion("standard"):  # optax's Adam raises a float to an int32 count
+        for _ in range(steps):
+            params, state = step(params, state, random_tree(rng))
+    return params, state
+
 
 def test_dropped_weights_and_momentum_stay_zero_through_decay_and_nan():
     rng = np.random.default_rng(0)
-    masks = {"w": jnp.asarray(rng.random((5, 4)) < 0.5)}
-    params = {"w": jnp.where(masks["w"], jnp.asarray(rng.normal(size=(5, 4)), jnp.float32), jnp.zeros((5, 4)))}
-    optimizer = optax.chain(
-        pruning.zero_dropped(masks), optax.add_decayed_weights(0.1), optax.trace(0.9), optax.scale_by_learning_rate(0.1)
-    )
+    masks = random_masks(rng)
+    params = pruning.apply_masks(random_tree(rng), masks)
+    optimizer = pruning.masked(SGD, masks)
     state = optimizer.init(params)
-    np.testing.assert_array_equal(state[0]["w"], masks["w"])  # the masks are state, so they are saved
+    chex.assert_trees_all_equal(state.masks, masks)  # the masks are state, so they are saved
     for step in range(100):
-        grads = {"w": jnp.asarray(rng.normal(size=(5, 4)), jnp.float32)}
+        grads = random_tree(rng)
         if step == 50:
-            grads = {"w": jnp.where(masks["w"], grads["w"], jnp.nan)}
+            grads = jax.tree.map(lambda leaf, keep: jnp.where(keep, leaf, jnp.nan), grads, masks)
         updates, state = jax.jit(optimizer.update)(grads, state, params)
         params = optax.apply_updates(params, updates)
-    keep = np.asarray(masks["w"])
-    for leaf in (params["w"], state[2].trace["w"]):
-        assert np.all(np.asarray(leaf)[~keep] == 0.0)
-        assert np.all(np.asarray(leaf)[keep] != 0.0)
+    for each in (params, *slots(state)):
+        assert_zero_exactly_where_dropped(each, masks)
 
 
 @pytest.mark.parametrize("slots", [optax.trace(0.9), optax.scale_by_adam()], ids=["sgd", "adam"])
@@ -36,9 +81,8 @@ def test_a_pruned_network_stays_pruned_for_200_steps(slots):
     masks = pruning.filter_masks(architecture, params, 0.4)
     masks = jax.tree.map(jnp.logical_and, masks, pruning.weight_masks(architecture, params, 0.3))
     params = first = pruning.apply_masks(params, masks)
-    optimizer = optax.chain(
-        pruning.zero_dropped(masks), slots, optax.add_decayed_weights(0.01), optax.scale_by_learning_rate(0.01)
-    )
+    chain = optax.chain(slots, optax.add_decayed_weights(0.01), optax.scale_by_learning_rate(0.01))
+    optimizer = pruning.masked(chain, masks)
 
     @jax.jit
     def step(params, state, grads):
@@ -46,44 +90,91 @@ def test_a_pruned_network_stays_pruned_for_200_steps(slots):
         return optax.apply_updates(params, updates), state
 
     state, rng = optimizer.init(params), np.random.default_rng(0)
-    with jax.numpy_dtype_promotion("standard"):  # optax's Adam raises a float to an int32 count
+    with jax.numpy_dtype_promotion("standard"):
         for _ in range(200):
             grads = jax.tree.map(lambda leaf: rng.standard_normal(leaf.shape, np.float32), params)
             params, state = step(params, state, grads)
             assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(params)))
-    slot_trees = [tree for name in ("trace", "mu", "nu") if (tree := getattr(state[1], name, None)) is not None]
+    slot_trees = [slot for name in ("trace", "mu", "nu") if (slot := getattr(state.inner[0], name, None)) is not None]
     assert slot_trees
-    for tree in (params, *slot_trees):
-        assert jax.tree.structure(tree) == jax.tree.structure(masks)
-        for keep, leaf in zip(jax.tree.leaves(masks), jax.tree.leaves(tree), strict=True):
-            assert np.all(np.asarray(leaf)[~np.asarray(keep)] == 0.0)
-            assert np.all(np.asarray(leaf)[np.asarray(keep)] != 0.0)
+    for each in (params, *slot_trees):
+        assert_zero_exactly_where_dropped(each, masks)
     moved = jax.tree.map(lambda a, b, keep: bool(np.all((a != b)[keep])), params, first, masks)
     assert all(jax.tree.leaves(moved))
 
 
 def test_a_step_that_donates_its_state_leaves_the_masks_alone():
-    masks, params = {"w": jnp.asarray([True, False])}, {"w": jnp.asarray([1.0, 0.0])}
-    optimizer = pruning.zero_dropped(masks)
+    masks, params = tree(w=jnp.asarray([True, False])), tree(w=jnp.asarray([1.0, 0.0]))
+    optimizer = pruning.masked(optax.identity(), masks)
     step = jax.jit(optimizer.update, donate_argnums=1)
     _, state = step(params, optimizer.init(params))
-    np.testing.assert_array_equal(masks["w"], [True, False])
-    np.testing.assert_array_equal(state["w"], [True, False])
+    _, changed = pruning.change_masks(optimizer, params, state, masks)
+    _, changed = step(params, changed)
+    np.testing.assert_array_equal(masks["conv"]["w"], [True, False])
+    np.testing.assert_array_equal(changed.masks["conv"]["w"], [True, False])
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_gradient_that_is_not_finite_becomes_zero_where_dropped_compiled_or_not(bad):
-    optimizer = pruning.zero_dropped({"w": jnp.asarray([True, False, True])})
-    state = optimizer.init({"w": jnp.zeros(3)})
-    grads = {"w": jnp.asarray([1.0, bad, bad], jnp.float32)}
-    # Compiled, XLA turns a product with a mask into a select; only the plain call tells the two apart.
-    for update in (optimizer.update, jax.jit(optimizer.update)):
-        np.testing.assert_array_equal(update(grads, state)[0]["w"], [1.0, 0.0, bad])
+class TestGradients(chex.TestCase):
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_one_that_is_not_finite_becomes_zero_where_dropped(self):
+        # Compiled, XLA turns a product with a mask into a select; only the plain call tells the two apart.
+        for bad in (np.nan, np.inf):
+            optimizer = pruning.masked(optax.identity(), tree(w=jnp.asarray([True, False, True])))
+            state = optimizer.init(tree(w=jnp.zeros(3)))
+            grads = tree(w=jnp.asarray([1.0, bad, bad], jnp.float32))
+            np.testing.assert_array_equal(self.variant(optimizer.update)(grads, state)[0]["conv"]["w"], [1.0, 0.0, bad])
 
 
 def test_without_masks_everything_passes():
-    params = {"w": jnp.asarray([1.0, 0.0])}
-    optimizer = pruning.zero_dropped()
-    updates, state = optimizer.update({"w": jnp.asarray([2.0, 3.0])}, optimizer.init(params))
-    np.testing.assert_array_equal(updates["w"], [2.0, 3.0])
-    assert state["w"].dtype == bool
+    params = tree(w=jnp.asarray([1.0, 0.0]))
+    optimizer = pruning.masked(optax.identity())
+    updates, state = optimizer.update(tree(w=jnp.asarray([2.0, 3.0])), optimizer.init(params))
+    np.testing.assert_array_equal(updates["conv"]["w"], [2.0, 3.0])
+    assert state.masks["conv"]["w"].dtype == bool
+
+
+@both
+def test_masks_that_change_zero_what_they_drop_at_once_and_for_good(optimizer):
+    rng = np.random.default_rng(1)
+    before, after = random_masks(rng), random_masks(rng)
+    optimizer = pruning.masked(optimizer, before)
+    params = pruning.apply_masks(random_tree(rng), before)
+    params, state = train(optimizer, params, optimizer.init(params), rng, 10)
+    changed, new_state = pruning.change_masks(optimizer, params, state, after)
+    both_keep = jax.tree.map(jnp.logical_and, before, after)
+    assert len(slots(new_state)) == len(slots(state)) > 0
+    for old, new in zip((params, *slots(state)), (changed, *slots(new_state)), strict=True):
+        assert_zero_exactly_where_dropped(new, both_keep)  # what is brought back starts from 0 as well
+        chex.assert_trees_all_equal(new, pruning.apply_masks(old, after))
+    chex.assert_trees_all_equal_structs(new_state, state)
+    chex.assert_trees_all_equal_dtypes(new_state, state)
+    for _ in range(20):
+        changed, new_state = train(optimizer, changed, new_state, rng, 1)
+        for each in (changed, *slots(new_state)):
+            assert_zero_exactly_where_dropped(each, after)
+
+
+@both
+def test_changing_masks_is_pure_and_compiles(optimizer):
+    rng = np.random.default_rng(2)
+    masks = random_masks(rng)
+    optimizer = pruning.masked(optimizer)
+    params, state = train(optimizer, random_tree(rng), optimizer.init(random_tree(rng)), rng, 3)
+    copies = jax.tree.map(np.copy, (params, state))
+    plain = pruning.change_masks(optimizer, params, state, masks)
+    chex.assert_trees_all_equal((params, state), copies)
+    compiled = jax.jit(lambda *arguments: pruning.change_masks(optimizer, *arguments))(params, state, masks)
+    chex.assert_trees_all_equal(compiled, plain)
+
+
+def test_mistakes():
+    params, grads = tree(w=jnp.zeros(3)), tree(w=jnp.ones(3))
+    small = tree(w=jnp.asarray([True, False]))
+    optimizer = pruning.masked(SGD, small)
+    with pytest.raises(ValueError, match=r"masks do not fit the parameters: conv/w is \(2,\), expected \(3,\)"):
+        optimizer.update(grads, optimizer.init(params), params)
+    optimizer = pruning.masked(SGD)
+    with pytest.raises(ValueError, match=r"masks do not fit the parameters: conv/w is \(2,\), expected \(3,\)"):
+        pruning.change_masks(optimizer, params, optimizer.init(params), small)
+    with pytest.raises(ValueError, match="opt_state is a tuple, expected the MaskedState of a `masked` optimizer"):
+        pruning.change_masks(SGD, params, SGD.init(params), tree(w=jnp.ones(3, bool)))

@@ -1,3 +1,5 @@
+import dataclasses
+import functools
 import json
 
 import jax
@@ -5,22 +7,34 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import data, export, training
+from yolojax import data, export, pruning, training
 
 AUGMENT = data.AugmentConfig(jitter=0.2, hue=0.1, saturation=1.5, exposure=1.5, flip=True)
 
 
-def train(dataset, workdir, steps, *, masks=None, learning_rate=0.01, evaluate=None):
+def train(
+    dataset, workdir, steps, *, kind="sgd", masks=None, learning_rate=0.01, evaluate=None, changes=None, watch=None
+):
     architecture = helpers.small_architecture(classes=2)
     variables = helpers.random_variables(architecture)
+    if masks:
+        variables = {**variables, "params": pruning.apply_masks(variables["params"], masks)}
     rate = training.learning_rate_schedule("constant", peak=learning_rate, warmup_steps=0, steps=steps)
-    optimizer = training.make_optimizer("sgd", rate, momentum=0.9, decay=5e-4, masks=masks)
+    optimizer = training.make_optimizer(kind, rate, momentum=0.9, decay=5e-4, masks=masks)
     batches = data.train_batches(
         dataset, batch_size=4, sizes=(32,), seed=3, max_boxes=5, augment=AUGMENT, threads=1, prefetch=2
     )
+    compiled = training.compile_train_step(architecture, optimizer)
+
+    def step(state, batch):
+        state, metrics = compiled(state, batch)
+        if watch:
+            watch(training.unreplicate(state))
+        return state, metrics
+
     return training.fit(
         training.create_state(variables, optimizer),
-        training.compile_train_step(architecture, optimizer),
+        step,
         batches,
         architecture=architecture,
         names=dataset.names,
@@ -29,6 +43,7 @@ def train(dataset, workdir, steps, *, masks=None, learning_rate=0.01, evaluate=N
         learning_rate=rate,
         evaluate=evaluate,
         name_image=dataset.image_id,
+        changes={step: functools.partial(change, optimizer) for step, change in (changes or {}).items()},
     )
 
 
@@ -47,6 +62,52 @@ def test_same_seed_same_run_and_a_stopped_run_ends_the_same(squares, tmp_path):
     # A run that is done is not trained further.
     assert_same(train(squares, tmp_path / "stopped", 8), resumed)
     assert export.load_model(tmp_path / "stopped").names == ("blue", "red")
+
+
+def prune_more(optimizer, state):
+    """A state without every other filter's kernel, which training has moved until then."""
+    masks = jax.tree.map(np.copy, state.opt_state.masks)
+    for layer in masks.values():
+        layer["kernel"][..., ::2] = False
+    params, opt_state = pruning.change_masks(optimizer, state.params, state.opt_state, masks)
+    return dataclasses.replace(state, params=params, opt_state=opt_state)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_masks_that_change_at_step_10_hold_to_the_end_and_through_stops(kind, squares, tmp_path):
+    architecture = helpers.small_architecture(classes=2)
+    params = helpers.random_variables(architecture)["params"]
+    masks = jax.device_get(pruning.weight_masks(architecture, params, 0.3))
+    seen = []
+    options = {"kind": kind, "masks": masks, "changes": {10: prune_more}, "learning_rate": 1e-3}
+    with jax.numpy_dtype_promotion("standard"):  # optax's Adam is not strict
+        whole = train(squares, tmp_path / "whole", 30, watch=seen.append, **options)
+        for stop in (9, 10, 30):  # before the change, and right after it
+            resumed = train(squares, tmp_path / "stopped", stop, **options)
+    assert_same(whole, resumed)
+    assert int(whole.step) == len(seen) == 30
+    checked = 0
+    for state in seen:
+        kept = state.opt_state.masks
+        for name, layer in kept.items():
+            assert np.any(layer["kernel"][..., ::2]) == (state.step <= 10)
+            slots = [
+                getattr(part, slot)[name]["kernel"]
+                for part in state.opt_state.inner
+                for slot in part._fields
+                if slot in ("trace", "mu", "nu")
+            ]
+            assert len(slots) == {"sgd": 1, "adam": 2}[kind]
+            for leaf in (state.params[name]["kernel"], *slots):
+                assert np.all(leaf[~layer["kernel"]] == 0)
+                checked += 1
+    assert checked == 30 * len(kept) * {"sgd": 2, "adam": 3}[kind]
+
+
+def test_a_change_before_the_first_step_is_refused(squares, tmp_path):
+    with pytest.raises(ValueError, match="changes at step 0, expected steps from 1 on"):
+        train(squares, tmp_path, 2, changes={0: prune_more})
 
 
 def test_metrics_are_lines_of_json(squares, tmp_path):

@@ -1,10 +1,9 @@
 """What holds for every network that is opened, whatever file it came in."""
 
-import jax
 import numpy as np
 
 from yolojax import darknet
-from yolojax.network import Model, Variables, check_variables
+from yolojax.network import Model, Variables, check_variables, leaf_paths
 
 
 def check_model(model: Model, source: str) -> None:
@@ -19,8 +18,8 @@ def check_model(model: Model, source: str) -> None:
 
 def check_values(variables: Variables, source: str) -> None:
     """Raises ValueError for a value that is not finite and for a negative variance: the network would give NaN."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path(dict(variables)):
-        _, layer, name = (key.key for key in path)
+    for path, leaf in leaf_paths(variables).items():
+        _, layer, name = path.split("/")
         bad = ~np.isfinite(leaf) if name != "var" else ~(np.isfinite(leaf) & (np.asarray(leaf) >= 0))
         if bad.any():
             what = "are not finite" if name != "var" else "are negative or not finite"

@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
 from yolojax import darknet
@@ -15,7 +14,7 @@ from yolojax.export.container import MAX_HEADER
 from yolojax.export.format import Format, NoOptions, by_suffix
 from yolojax.export.optional import require
 from yolojax.files import Path, replacing
-from yolojax.network import Architecture, Model, Variables, check_variables, variable_shapes
+from yolojax.network import Architecture, Model, Variables, check_variables, leaf_paths, variable_shapes
 
 EXPECTED = "a safetensors file that yolojax wrote"
 MAX_SHOWN = 5
@@ -44,7 +43,7 @@ def write_safetensors(
     check_variables(architecture, variables)
     library = require("safetensors.numpy")
     metadata = {"cfg": darknet.format_cfg(architecture), "names": json.dumps(facts.names), "seen": str(seen)}
-    arrays = {name: np.ascontiguousarray(leaf, np.float32) for name, leaf in _leaf_paths(variables).items()}
+    arrays = {name: np.ascontiguousarray(leaf, np.float32) for name, leaf in leaf_paths(variables).items()}
     with replacing(path) as beside:
         beside.write_bytes(library.save(arrays, metadata))  # the library's own save_file lets nobody else read it
     write_card(path, architecture, variables, safetensors_interface(), facts)
@@ -89,7 +88,7 @@ def _check_header(path: Path) -> None:
 
 def _read_arrays(file: Any, architecture: Architecture, path: Path) -> Variables:
     """The arrays of an open file, which are those of the architecture and no others."""
-    shapes = _leaf_paths(variable_shapes(architecture))
+    shapes = leaf_paths(variable_shapes(architecture))
     if different := sorted(shapes.keys() ^ set(file.keys())):
         raise ValueError(f"{path}: arrays do not fit the cfg in it: missing or too many are {_shown(different)}")
     variables: dict[str, dict[str, dict[str, np.ndarray]]] = {"params": {}, "batch_stats": {}}
@@ -124,11 +123,6 @@ def _shown(names: Iterable[str]) -> str:
     names = [name if name.isprintable() and len(name) <= 60 else f"{name[:40]!r}" for name in names]
     more = [f"and {len(names) - MAX_SHOWN} more"] if len(names) > MAX_SHOWN else []
     return ", ".join(names[:MAX_SHOWN] + more)
-
-
-def _leaf_paths(tree: Mapping[str, Any]) -> dict[str, Any]:
-    leaves = jax.tree.leaves_with_path(tree, is_leaf=lambda node: isinstance(node, tuple))
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
 def _write(path: pathlib.Path, model: Model, facts: Facts, _: NoOptions) -> pathlib.Path:

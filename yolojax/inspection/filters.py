@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from yolojax import pruning
-from yolojax.network import Architecture, check_masks
-from yolojax.pruning.masks import Masks
+from yolojax.network import Architecture, BatchStats, Masks, Params, alive_filters, check_masks
+from yolojax.pruning.masks import Amount
+from yolojax.pruning.scores import AnyCriterion, Batches, resolve
 
 
 class Layer(NamedTuple):
@@ -27,11 +28,13 @@ class Layer(NamedTuple):
 
 def filters(
     architecture: Architecture,
-    params: Mapping[str, Any],
-    amount: float | Mapping[str, float],
+    params: Params,
+    amount: Amount,
     *,
     scope: str | None = None,
-    criterion: str = "mean_square",
+    criterion: AnyCriterion = pruning.DEFAULT_CRITERIA["filter"],
+    batch_stats: BatchStats | None = None,
+    batches: Batches | None = None,
     min_filters: int = 1,
     round_to: int = 1,
     exclude: Sequence[str] = (),
@@ -41,27 +44,30 @@ def filters(
     Returns:
       A row per filter; where filters go in groups, before a reorg, a row per group. Columns:
         layer; filter, the first one's index; count, of filters in the row;
-        score, of a group the mean;
+        score, of a group the mean; NaN where it has to stay and has none;
         threshold, the highest score at which a filter had to go among all that were ranked together, before `round_to`
         took some back; NaN where none had to;
         kept; reason.
 
     Raises ValueError as `pruning.filter_masks` does.
     """
+    # Once: batches may be an iterator.
+    scores = pruning.scores(criterion, architecture, params, kind="filter", batch_stats=batch_stats, batches=batches)
+    scope = scope or resolve(criterion, "filter").scope
     make = functools.partial(
         pruning.filter_masks,
         architecture,
         params,
         amount,
         scope=scope,
-        criterion=criterion,
+        criterion=scores,
         min_filters=min_filters,
         exclude=exclude,
     )
-    layers = _layers(architecture, params, criterion, make(round_to=round_to), make())
+    layers = _layers(architecture, scores, make(round_to=round_to), make())
     fixed = _fixed_layers(architecture, amount, exclude)
     ranked = [layer for layer in layers if layer.name not in fixed]
-    apart = isinstance(amount, Mapping) or (scope or pruning.default_scope(criterion)) == "layer"
+    apart = isinstance(amount, Mapping) or scope == "layer"
     tables = []
     for layer in layers:
         if layer.name in fixed:
@@ -73,7 +79,13 @@ def filters(
 
 
 def masked_filters(
-    architecture: Architecture, params: Mapping[str, Any], masks: Mapping[str, Any], *, criterion: str = "mean_square"
+    architecture: Architecture,
+    params: Params,
+    masks: Masks,
+    *,
+    criterion: AnyCriterion = pruning.DEFAULT_CRITERIA["filter"],
+    batch_stats: BatchStats | None = None,
+    batches: Batches | None = None,
 ) -> pd.DataFrame:
     """What any masks, of filters or of weights, leave of each filter.
 
@@ -81,59 +93,58 @@ def masked_filters(
       architecture: the network.
       params: its parameters before the masks.
       masks: a tree like params.
-      criterion: what to score by; see `pruning.filter_masks`.
+      criterion: what to score filters by; see `pruning.scores`.
+      batch_stats: for a criterion that needs it.
+      batches: for a criterion that needs them.
 
     Returns:
       A row per filter, with columns layer; filter, its index; score; rank of the score in its layer, 0 the lowest;
       weights_kept, the share of its kernel, 0..1; kept, False where its kernel, scale and bias are all dropped.
 
-    Raises ValueError for masks that do not fit, and for an unknown criterion.
+    Raises ValueError for masks that do not fit, and as `pruning.scores` does.
     """
     check_masks(params, masks)
-    if criterion not in pruning.FILTER_CRITERIA:
-        raise ValueError(f"criterion {criterion!r}, expected one of {', '.join(pruning.FILTER_CRITERIA)}")
-    compiled, tables = jax.jit(pruning.FILTER_CRITERIA[criterion], static_argnums=0), []
-    for name, scores in jax.device_get(compiled(architecture, params)).items():
+    scores = pruning.scores(criterion, architecture, params, kind="filter", batch_stats=batch_stats, batches=batches)
+    tables = []
+    for name, values in jax.device_get(_with_gaps(architecture, scores)).items():
         columns = {
             "layer": name,
-            "filter": np.arange(scores.size),
-            "score": scores.astype(float),
-            "rank": _ranks(scores),
+            "filter": np.arange(values.size),
+            "score": values.astype(float),
+            "rank": _ranks(values),
             "weights_kept": np.mean(np.asarray(masks[name]["kernel"]), axis=(0, 1, 2)),
-            "kept": _any_kept(masks[name]),
+            "kept": alive_filters(masks[name]),
         }
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
 
 
-def _layers(
-    architecture: Architecture, params: Mapping[str, Any], criterion: str, masks: Masks, free: Masks
-) -> list[Layer]:
+def _layers(architecture: Architecture, scores: Mapping[str, jax.Array], masks: Masks, free: Masks) -> list[Layer]:
     """Every convolution; filters that all have to stay are groups of one."""
     sizes = {name: size or 1 for name, size in pruning.group_sizes(architecture).items()}
-    scores = jax.device_get(_group_scores(architecture, params, criterion))
+    means = jax.device_get(_group_means(architecture, _with_gaps(architecture, scores)))
     return [
-        Layer(name, size, scores[name], _any_kept(masks[name])[::size], _any_kept(free[name])[::size])
+        Layer(name, size, means[name], alive_filters(masks[name])[::size], alive_filters(free[name])[::size])
         for name, size in sizes.items()
     ]
 
 
-@functools.partial(jax.jit, static_argnums=(0, 2))
-def _group_scores(architecture: Architecture, params: Mapping[str, Any], criterion: str) -> dict[str, jax.Array]:
+def _with_gaps(architecture: Architecture, scores: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """NaN for the filters of convolutions without scores, which all have to stay."""
+    return {
+        conv.name: scores[conv.name] if conv.name in scores else jnp.full(conv.layer.filters, jnp.nan)
+        for conv in architecture.convolutions
+    }
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _group_means(architecture: Architecture, scores: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
     """{convolution: (groups,)}."""
-    scores, sizes = pruning.FILTER_CRITERIA[criterion](architecture, params), pruning.group_sizes(architecture)
-    return {name: jnp.mean(value.reshape(-1, sizes[name] or 1), axis=1) for name, value in scores.items()}
+    sizes = pruning.group_sizes(architecture)
+    return {name: jnp.mean(values.reshape(-1, sizes[name] or 1), axis=1) for name, values in scores.items()}
 
 
-def _any_kept(masks: Mapping[str, Any]) -> np.ndarray:
-    """(filters,): whether anything of a filter is kept."""
-    leaves = [np.asarray(leaf).reshape(-1, leaf.shape[-1]) for leaf in masks.values()]
-    return np.any([leaf.any(axis=0) for leaf in leaves], axis=0)
-
-
-def _fixed_layers(
-    architecture: Architecture, amount: float | Mapping[str, float], exclude: Sequence[str]
-) -> dict[str, str]:
+def _fixed_layers(architecture: Architecture, amount: Amount, exclude: Sequence[str]) -> dict[str, str]:
     """{convolution whose filters were not ranked at all: why}."""
     reasons = {}
     for name, size in pruning.group_sizes(architecture).items():

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
 from yolojax import export, network
@@ -33,11 +32,7 @@ def leaves(source: Source, *, statistics: bool = False) -> dict[str, np.ndarray]
     trees = [source]
     if "params" in source:
         trees = [source["params"], source.get("batch_stats", {}) if statistics else {}]
-    found = {
-        jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
-        for tree in trees
-        for path, leaf in jax.tree.leaves_with_path(tree)
-    }
+    found = {path: np.asarray(leaf) for tree in trees for path, leaf in network.leaf_paths(tree).items()}
     if not any(leaf.size for leaf in found.values()):
         raise ValueError("source holds no values, expected a tree such as {'conv_00': {'kernel': array}}")
     return dict(sorted(found.items()))

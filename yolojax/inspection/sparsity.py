@@ -1,11 +1,12 @@
 """How much of a network is zero."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
 from yolojax.inspection.sources import TOTAL, Source, layer, leaves, shape
+from yolojax.network import alive_filters
 
 # From a leaf's path to the row that it counts in.
 GROUPS: dict[str, Callable[[str], str]] = {
@@ -41,14 +42,11 @@ def sparsity(source: Source, by: str = "layer") -> pd.DataFrame:
     if by == "leaf":
         table.insert(0, "shape", [*map(shape, found.values()), ""])
     if by == "layer":
-        alive = [_alive(found, name) for name in table.index[:-1]]
+        alive = [
+            alive_filters({path: leaf for path, leaf in found.items() if layer(path) == name})
+            for name in table.index[:-1]
+        ]
         alive.append(np.concatenate(alive))
         table.insert(0, "filters", [len(filters) for filters in alive])
         table.insert(1, "dead", [int(np.sum(~filters)) for filters in alive])
     return table.rename_axis(None if by == "total" else by)
-
-
-def _alive(found: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    """(filters,): whether anything of a filter is not 0. The last axis of every leaf is the filter."""
-    mine = [leaf.reshape(-1, leaf.shape[-1]) for path, leaf in found.items() if layer(path) == name]
-    return np.any([leaf.any(axis=0) for leaf in mine], axis=0)

@@ -13,46 +13,61 @@ from yolojax.pruning.accounting import (
     sparsity,
 )
 from yolojax.pruning.criteria import (
-    FILTER_CRITERIA,
-    WEIGHT_CRITERIA,
+    CRITERIA,
+    DEFAULT_CRITERIA,
+    Criterion,
+    Needs,
+    filter_bn_scale,
     filter_l1,
     filter_mean_square,
     weight_magnitude,
 )
 from yolojax.pruning.groups import channel_origins, group_sizes, head_convolutions
-from yolojax.pruning.masks import default_scope, filter_masks, keep_all, weight_masks
-from yolojax.pruning.optimizer import zero_dropped
+from yolojax.pruning.masks import filter_masks, keep_all, weight_masks
+from yolojax.pruning.optimizer import MaskedState, change_masks, masked
+from yolojax.pruning.prunable import Kind, prunable, total
 from yolojax.pruning.removal import remove_filters
 from yolojax.pruning.schedules import one_shot, polynomial
+from yolojax.pruning.scores import scores
 from yolojax.pruning.sensitivity import Curve, amounts_from_curves
+from yolojax.pruning.taylor import filter_taylor
 
 __all__ = [
-    "FILTER_CRITERIA",
-    "WEIGHT_CRITERIA",
+    "CRITERIA",
+    "DEFAULT_CRITERIA",
+    "Criterion",
     "Curve",
+    "Kind",
     "LayerRow",
+    "MaskedState",
+    "Needs",
     "amounts_from_curves",
     "apply_masks",
+    "change_masks",
     "channel_origins",
     "count_nonzeros",
     "count_parameters",
-    "default_scope",
     "dense_bytes",
+    "filter_bn_scale",
     "filter_l1",
     "filter_masks",
     "filter_mean_square",
+    "filter_taylor",
     "group_sizes",
     "head_convolutions",
     "keep_all",
     "layer_macs",
     "layer_table",
     "macs",
+    "masked",
     "masked_filter_parameters",
     "one_shot",
     "polynomial",
+    "prunable",
     "remove_filters",
+    "scores",
     "sparsity",
+    "total",
     "weight_magnitude",
     "weight_masks",
-    "zero_dropped",
 ]

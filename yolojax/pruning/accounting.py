@@ -1,12 +1,11 @@
 """What a network weighs: parameters as the study counts them, non-zeros, MACs, bytes on disk, sparsity."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from yolojax.network import Architecture
+from yolojax.network import Architecture, Masks, Params, Variables, alive_filters, leaf_paths
 
 HEADER_BYTES = 20
 
@@ -33,13 +32,9 @@ def count_nonzeros(params: Any) -> int:
     return sum(int(np.count_nonzero(np.asarray(leaf))) for leaf in jax.tree.leaves(params))
 
 
-def sparsity(params: Mapping[str, Any]) -> dict[str, float]:
+def sparsity(params: Params) -> dict[str, float]:
     """{path as in conv_00/kernel: fraction of zeros}."""
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    return {
-        "/".join(key.key for key in path): 1 - int(np.count_nonzero(np.asarray(leaf))) / leaf.size
-        for path, leaf in leaves
-    }
+    return {path: 1 - int(np.count_nonzero(np.asarray(leaf))) / leaf.size for path, leaf in leaf_paths(params).items()}
 
 
 def layer_macs(architecture: Architecture, height: int | None = None, width: int | None = None) -> dict[str, int]:
@@ -65,28 +60,21 @@ def dense_bytes(architecture: Architecture) -> int:
     return HEADER_BYTES + 4 * values
 
 
-def masked_filter_parameters(params: Mapping[str, Any], masks: Mapping[str, Any]) -> int:
+def masked_filter_parameters(params: Params, masks: Masks) -> int:
     """Parameters that masks keep: without the dropped filters' own, with the inputs they fed (the study's count)."""
     kept = jax.tree.map(lambda leaf, mask: int(np.count_nonzero(np.broadcast_to(mask, leaf.shape))), params, masks)
     return sum(jax.tree.leaves(kept))
 
 
-def layer_table(architecture: Architecture, variables: Any, masks: Any = None) -> list[LayerRow]:
-    """One row per convolution; `masks` tell which filters are dropped, without any none is."""
+def layer_table(architecture: Architecture, variables: Variables, masks: Masks | None = None) -> list[LayerRow]:
+    """One row per convolution; `masks` tell which filters are dropped, without masks all are kept."""
     params, work = variables["params"], layer_macs(architecture)
     rows = []
     for conv in architecture.convolutions:
         layer, count = params[conv.name], count_parameters(params[conv.name])
         nonzeros = count_nonzeros(layer)
-        dropped = (
-            0 if masks is None else int(np.sum(~np.any([_alive(leaf) for leaf in masks[conv.name].values()], axis=0)))
-        )
+        dropped = 0 if masks is None else int(np.sum(~alive_filters(masks[conv.name])))
         rows.append(
             LayerRow(conv.name, conv.layer.filters, dropped, count, nonzeros, 1 - nonzeros / count, work[conv.name])
         )
     return rows
-
-
-def _alive(mask: Any) -> np.ndarray:
-    """(filters,): whether anything of the filter is kept."""
-    return np.any(np.asarray(mask).reshape(-1, mask.shape[-1]), axis=0)

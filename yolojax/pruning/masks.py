@@ -3,31 +3,35 @@
 import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from yolojax.network import Architecture
-from yolojax.pruning.criteria import FILTER_CRITERIA, WEIGHT_CRITERIA
-from yolojax.pruning.groups import group_sizes, head_convolutions
+from yolojax.network import Architecture, BatchStats, Leaf, Masks, Params
+from yolojax.pruning.criteria import DEFAULT_CRITERIA, Scope
+from yolojax.pruning.groups import group_sizes
+from yolojax.pruning.prunable import Kind, prunable, total
+from yolojax.pruning.scores import AnyCriterion, Batches, resolve
+from yolojax.pruning.scores import scores as make_scores
 from yolojax.pruning.selection import keep_largest
+from yolojax.pruning.types import Mask
 
-Masks = dict[str, dict[str, Any]]
 Amount = float | Mapping[str, float]
 # The layers that are ranked together, and how many of their weights or filters go.
 Part = tuple[tuple[str, ...], int]
-SCOPES = ("global", "layer")
 
 
 def weight_masks(
     architecture: Architecture,
-    params: Mapping[str, Any],
+    params: Params,
     amount: Amount,
     *,
-    scope: str = "global",
-    criterion: str = "magnitude",
+    scope: str | None = None,
+    criterion: AnyCriterion = DEFAULT_CRITERIA["weight"],
+    batch_stats: BatchStats | None = None,
+    batches: Batches | None = None,
 ) -> Masks:
     """Masks that drop the `amount` of kernel weights with the lowest scores.
 
@@ -36,31 +40,32 @@ def weight_masks(
       params: its parameters, float32.
       amount: fraction in [0, 1) of all kernel weights, the head's included; exactly round(amount * count) are dropped.
         Or {convolution: fraction}, which is per layer whatever the scope; layers that it does not name stay whole.
-      scope: `global`, one threshold over all kernels, or `layer`, the same fraction of each.
-      criterion: `magnitude`.
+      scope: `global`, one threshold over all kernels, or `layer`, the same fraction of each; None takes the
+        criterion's.
+      criterion: a name, `magnitude` (Han et al. 2015); or a `Criterion`, a function or ready scores, see `scores`.
+      batch_stats: for a criterion that needs it.
+      batches: for a criterion that needs them.
 
     Returns:
       A tree like params; scales and biases are all kept. Equal scores drop in the order of the layers and of the index.
-      NaN ranks above all, so it is kept as long as anything is. Raises ValueError for an unknown name, scope or
-      criterion, or an amount outside [0, 1).
+      NaN ranks above all, so it is kept as long as anything is. Raises ValueError for an unknown name or scope, an
+      amount outside [0, 1), and as `scores` does.
     """
-    _check_choice("scope", scope, SCOPES)
-    _check_choice("criterion", criterion, WEIGHT_CRITERIA)
-    counts = {conv.name: int(np.prod(conv.kernel_shape)) for conv in architecture.convolutions}
-    parts = _parts(architecture, amount, scope, counts, sum(counts.values()))
+    scope = _scope(scope, criterion, "weight")
+    parts = _parts(architecture, amount, scope, prunable(architecture, "weight"), total(architecture, "weight"))
+    scores = make_scores(criterion, architecture, params, kind="weight", batch_stats=batch_stats, batches=batches)
     # Only the counts differ between amounts, and they are traced: another amount does not compile again.
-    return _weight_masks(architecture, params, _names(parts), _targets(parts), criterion)
+    return _drop_weights(params, scores, _names(parts), _targets(parts))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 2, 4))
-def _weight_masks(
-    architecture: Architecture,
-    params: Mapping[str, Any],
+@functools.partial(jax.jit, static_argnums=2)
+def _drop_weights(
+    params: Params,
+    scores: Mapping[str, jax.Array],
     parts: tuple[tuple[str, ...], ...],
-    targets: tuple[jax.Array, ...],
-    criterion: str,
+    targets: tuple[jax.Array | np.int32, ...],
 ) -> Masks:
-    scores, masks = WEIGHT_CRITERIA[criterion](architecture, params), keep_all(params)
+    masks = keep_all(params)
     for names, drop in zip(parts, targets, strict=True):
         kept = keep_largest([scores[name] for name in names], drop)
         masks |= {name: {**masks[name], "kernel": mask} for name, mask in zip(names, kept, strict=True)}
@@ -69,11 +74,13 @@ def _weight_masks(
 
 def filter_masks(
     architecture: Architecture,
-    params: Mapping[str, Any],
+    params: Params,
     amount: Amount,
     *,
     scope: str | None = None,
-    criterion: str = "mean_square",
+    criterion: AnyCriterion = DEFAULT_CRITERIA["filter"],
+    batch_stats: BatchStats | None = None,
+    batches: Batches | None = None,
     min_filters: int = 1,
     round_to: int = 1,
     exclude: Sequence[str] = (),
@@ -87,8 +94,13 @@ def filter_masks(
         reorg go in aligned groups of s² and are scored by the group's mean, so the number dropped can fall short by
         less than one group. It also falls short where `min_filters` and `exclude` leave too few to drop.
         Or {convolution: fraction}, which is per layer whatever the scope; layers that it does not name stay whole.
-      scope: `global` or `layer`; None takes what the criterion was published with: `mean_square` global, `l1` layer.
-      criterion: `mean_square` (the study's) or `l1` (Li et al. 2016).
+      scope: `global` or `layer`; None takes what the criterion was published with, such as `layer` for `l1`, and
+        `global` for a function or ready scores.
+      criterion: a name: `mean_square` (the study's), `l1` (Li et al. 2016), `bn_scale` (Liu et al. 2017) or `taylor`
+        (Molchanov et al. 2019; needs batch_stats and batches); or a `Criterion`, a function or ready scores, see
+        `scores`.
+      batch_stats: for a criterion that needs it.
+      batches: for a criterion that needs them.
       min_filters: at least as many stay in each layer, rounded up to whole groups: its best ones.
       round_to: each layer that loses filters keeps a multiple of this many, rounded up, or all: its best ones. Hardware
         likes multiples of 8. Before a reorg it is whole groups that are counted.
@@ -97,46 +109,38 @@ def filter_masks(
 
     Returns:
       A tree like params. Equal scores drop in the order of the layers and of the index; a score that is not finite is
-      never dropped. Raises ValueError for an unknown name, scope or criterion, and an amount outside [0, 1) or for the
-      head.
+      never dropped. Raises ValueError for an unknown name or scope, an amount outside [0, 1) or for the head, and as
+      `scores` does.
     """
-    scope = scope or default_scope(criterion)
-    _check_choice("scope", scope, SCOPES)
-    _check_choice("criterion", criterion, FILTER_CRITERIA)
+    scope = _scope(scope, criterion, "filter")
     if min_filters < 1:
         raise ValueError(f"min_filters must be at least 1, got {min_filters}: a layer without filters is no network")
     if round_to < 1:
         raise ValueError(f"round_to must be at least 1, got {round_to}")
     _check_names("exclude", exclude, architecture)
-    sizes, heads = group_sizes(architecture), head_convolutions(architecture)
+    sizes = group_sizes(architecture)
     if isinstance(amount, Mapping) and (
         fixed := [name for name, part in amount.items() if part and not sizes.get(name, 1)]
     ):
         raise ValueError(f"amount names {fixed[0]}, whose filters all have to stay; leave it out")
-    filters = {conv.name: conv.layer.filters for conv in architecture.convolutions}
-    prunable = {name: filters[name] for name, size in sizes.items() if size and name not in exclude}
-    total = sum(count for name, count in filters.items() if name not in heads)
-    parts = _parts(architecture, amount, scope, prunable, total)
-    return _filter_masks(architecture, params, _names(parts), _targets(parts), criterion, min_filters, round_to)
+    counts = prunable(architecture, "filter", exclude)
+    parts = _parts(architecture, amount, scope, counts, total(architecture, "filter"))
+    scores = make_scores(criterion, architecture, params, kind="filter", batch_stats=batch_stats, batches=batches)
+    return _drop_filters(architecture, params, scores, _names(parts), _targets(parts), min_filters, round_to)
 
 
-def default_scope(criterion: str) -> str:
-    """The scope that a criterion was published with: `layer` for `l1`, `global` for the others."""
-    return "layer" if criterion == "l1" else "global"
-
-
-@functools.partial(jax.jit, static_argnums=(0, 2, 4, 5, 6))
-def _filter_masks(
+@functools.partial(jax.jit, static_argnums=(0, 3, 5, 6))
+def _drop_filters(
     architecture: Architecture,
-    params: Mapping[str, Any],
+    params: Params,
+    scores: Mapping[str, jax.Array],
     parts: tuple[tuple[str, ...], ...],
-    targets: tuple[jax.Array, ...],
-    criterion: str,
+    targets: tuple[jax.Array | np.int32, ...],
     min_filters: int,
     round_to: int,
 ) -> Masks:
-    scores, sizes = FILTER_CRITERIA[criterion](architecture, params), group_sizes(architecture)
-    keep = {name: jnp.ones(score.shape, bool) for name, score in scores.items()}
+    sizes = group_sizes(architecture)
+    keep = {conv.name: jnp.ones(conv.layer.filters, bool) for conv in architecture.convolutions}
     for names, target in zip(parts, targets, strict=True):
         groups = [jnp.mean(scores[name].reshape(-1, sizes[name]), axis=1) for name in names]
         kept = keep_groups(groups, [sizes[name] for name in names], target, min_filters)
@@ -187,7 +191,7 @@ def keep_all(params: Mapping[str, Any]) -> Any:
     return jax.tree.map(lambda leaf: jnp.ones(leaf.shape, bool), params)
 
 
-def _filter_mask(layer: Mapping[str, Any], keep: jax.Array) -> dict[str, jax.Array]:
+def _filter_mask(layer: Mapping[str, Leaf], keep: jax.Array) -> dict[str, Mask]:
     # The last axis of every leaf is the filter.
     return {
         name: jnp.broadcast_to(keep.reshape((1,) * (leaf.ndim - 1) + keep.shape), leaf.shape)
@@ -201,14 +205,14 @@ def _ranks(values: jax.Array) -> jax.Array:
     return jnp.zeros(values.shape, jnp.int32).at[order].set(jnp.arange(values.size, dtype=jnp.int32))
 
 
-def _parts(architecture: Architecture, amount: Amount, scope: str, counts: Mapping[str, int], total: int) -> list[Part]:
-    """What is ranked together: `counts` has the size of each layer that may be pruned, `total` what global is of."""
+def _parts(architecture: Architecture, amount: Amount, scope: str, counts: Mapping[str, int], size: int) -> list[Part]:
+    """What is ranked together: `counts` has the size of each layer that may be pruned, `size` what global is of."""
     if isinstance(amount, Mapping):
         _check_names("amount", amount, architecture)
         return [((name,), round(_fraction(amount[name]) * counts[name])) for name in counts if name in amount]
     if scope == "layer":
         return [((name,), round(_fraction(amount) * count)) for name, count in counts.items()]
-    drop = round(_fraction(amount) * total)
+    drop = round(_fraction(amount) * size)
     return [(tuple(counts), drop)] if counts else []
 
 
@@ -216,7 +220,7 @@ def _names(parts: Sequence[Part]) -> tuple[tuple[str, ...], ...]:
     return tuple(names for names, _ in parts)
 
 
-def _targets(parts: Sequence[Part]) -> tuple[Any, ...]:
+def _targets(parts: Sequence[Part]) -> tuple[np.int32, ...]:
     return tuple(np.int32(target) for _, target in parts)
 
 
@@ -233,6 +237,9 @@ def _check_names(argument: str, names: Collection[str], architecture: Architectu
             raise ValueError(f"{argument} names {name!r}, which is no convolution; there are {', '.join(valid)}")
 
 
-def _check_choice(argument: str, value: str, choices: Collection[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{argument} {value!r}, expected one of {', '.join(choices)}")
+def _scope(scope: str | None, criterion: AnyCriterion, kind: Kind) -> str:
+    """The scope that was asked for, else the criterion's."""
+    published = resolve(criterion, kind).scope
+    if scope is not None and scope not in get_args(Scope):
+        raise ValueError(f"scope {scope!r}, expected one of {', '.join(get_args(Scope))}")
+    return scope or published

@@ -1,31 +1,82 @@
-"""Keeping dropped weights at zero while training."""
+"""Keeping dropped weights at zero while training, under masks that may change in between."""
 
-from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from yolojax.network import Masks, Params, apply_masks, check_masks
 from yolojax.pruning.masks import keep_all
 
 
-def zero_dropped(masks: Any = None) -> optax.GradientTransformation:
-    """Zeroes the gradients of dropped weights; the first in an `optax.chain`.
+class MaskedState(NamedTuple):
+    """The masks, and the state of the optimizer that they wrap. Both are saved with a training's state."""
 
-    With the weights at 0 to begin with, momentum has nothing to gather and weight decay nothing to decay: the weights
-    and all later slots stay exactly 0. The masks are the transformation's state, so they are saved with the optimizer
-    and are no constants of the compiled step. Without masks the state keeps everything: the shape to restore one into.
+    masks: optax.Params
+    inner: optax.OptState
+
+
+def masked(optimizer: optax.GradientTransformation, masks: Masks | None = None) -> optax.GradientTransformation:
+    """The whole `optimizer`, which sees gradients of 0 for dropped weights.
+
+    With the weights at 0 to begin with (`apply_masks`), momentum has nothing to gather and decay nothing to decay: they
+    and their slots stay exactly 0. The masks are state, so they are saved with the optimizer, and `change_masks` does
+    not compile the step again.
+
+    Args:
+      optimizer: what to wrap, a chain as a whole. From a gradient, slots and a weight of 0 it has to make an update of
+        0, as SGD and Adam do.
+      masks: a tree like params, True keeps; without any, all is kept until `change_masks`.
+
+    The update raises ValueError for masks that do not fit the gradients.
     """
 
-    def init(params: Any) -> Any:
-        if masks is None:
-            return keep_all(params)
+    def init(params: optax.Params) -> MaskedState:
         # A copy: a step that donates its state must not delete the caller's masks.
-        return jax.tree.map(lambda mask, leaf: jnp.broadcast_to(jnp.array(mask, bool), leaf.shape), masks, params)
+        kept = keep_all(params) if masks is None else _copy(masks)
+        return MaskedState(kept, optimizer.init(params))
 
-    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        del params
-        # `where` and not a product: a gradient that is not finite must not pass as NaN.
-        return jax.tree.map(lambda mask, leaf: jnp.where(mask, leaf, jnp.zeros_like(leaf)), state, updates), state
+    def update(
+        updates: optax.Updates, state: MaskedState, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, MaskedState]:
+        check_masks(updates, state.masks)
+        # What comes out is 0 already; zeroing it again would cost the last step's fused multiply-add.
+        updates, inner = optimizer.update(_zero(state.masks, updates), state.inner, params)
+        return updates, MaskedState(state.masks, inner)
 
     return optax.GradientTransformation(init, update)
+
+
+def change_masks(
+    optimizer: optax.GradientTransformation, params: Params, opt_state: optax.OptState, masks: Masks
+) -> tuple[Params, MaskedState]:
+    """The parameters and the optimizer's state under other masks.
+
+    Args:
+      optimizer: made by `masked`.
+      params: the parameters.
+      opt_state: the optimizer's state.
+      masks: a tree like params, True keeps.
+
+    Returns:
+      Newly dropped weights, and whatever the optimizer gathered for them, are exactly 0. What is brought back goes on
+      from 0, as it was while dropped; all else is as it was.
+
+    Raises ValueError for masks that do not fit, and for the state of an optimizer that holds no masks.
+    """
+    if not isinstance(opt_state, MaskedState):
+        raise ValueError(f"opt_state is a {type(opt_state).__name__}, expected the MaskedState of a `masked` optimizer")
+    check_masks(params, masks)
+    # Maps over what is like params in the state: the slots.
+    changed = optax.tree_utils.tree_map_params(optimizer, lambda slot, keep: _zero(keep, slot), opt_state, masks)
+    return apply_masks(params, masks), MaskedState(_copy(masks), changed.inner)
+
+
+def _copy(masks: Masks) -> optax.Params:
+    return jax.tree.map(lambda mask: jnp.array(mask, bool), masks)
+
+
+def _zero(masks: optax.Params, tree: optax.Updates) -> optax.Updates:
+    # `where` and not a product: a gradient that is not finite must not pass as NaN.
+    return jax.tree.map(lambda mask, leaf: jnp.where(mask, leaf, jnp.zeros_like(leaf)), masks, tree)

@@ -2,17 +2,24 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from yolojax.network import Architecture, ConvolutionInfo, check_masks, check_variables
+from yolojax.network import (
+    Architecture,
+    ConvolutionInfo,
+    Masks,
+    Variables,
+    alive_filters,
+    check_masks,
+    check_variables,
+)
 from yolojax.pruning.groups import channel_origins, group_sizes
 
 
 def remove_filters(
-    architecture: Architecture, variables: Mapping[str, Any], masks: Mapping[str, Any]
-) -> tuple[Architecture, dict[str, Any]]:
+    architecture: Architecture, variables: Variables, masks: Masks
+) -> tuple[Architecture, dict[str, dict[str, dict[str, np.ndarray]]]]:
     """The network without the filters that `masks` drop; its head is that of the masked network.
 
     Args:
@@ -30,10 +37,10 @@ def remove_filters(
     """
     check_variables(architecture, variables)
     check_masks(variables["params"], masks)
-    kept = {conv.name: _kept_filters(masks[conv.name]) for conv in architecture.convolutions}
+    kept = {conv.name: np.flatnonzero(alive_filters(masks[conv.name])) for conv in architecture.convolutions}
     _check_removable(architecture, kept)
     origins = channel_origins(architecture)
-    new: dict[str, dict[str, Any]] = {"params": {}, "batch_stats": {}}
+    new: dict[str, dict[str, dict[str, np.ndarray]]] = {"params": {}, "batch_stats": {}}
     layers = list(architecture.layers)
     for conv in architecture.convolutions:
         filters = kept[conv.name]
@@ -49,12 +56,6 @@ def remove_filters(
     smaller = dataclasses.replace(architecture, layers=tuple(layers))
     check_variables(smaller, new)
     return smaller, new
-
-
-def _kept_filters(masks: Mapping[str, Any]) -> np.ndarray:
-    """Indices of the filters of which anything is kept."""
-    alive = [np.asarray(leaf).reshape(-1, leaf.shape[-1]).any(axis=0) for leaf in masks.values()]
-    return np.flatnonzero(np.any(alive, axis=0))
 
 
 def _kept_channels(

@@ -102,7 +102,7 @@ def to_markdown(report: Report) -> str:
     lines = [
         f"# {settings.amount:.0%} of the {what} pruned",
         "",
-        f"- Network: `{report.settings.model.start}`; criterion `{settings.criterion_name}`, {_spread(settings)}.",
+        f"- Network: `{report.settings.model.start}`; criterion `{settings.chosen.name}`, {_spread(settings)}.",
         f"- Retrained on {report.train_set}; measured on {report.eval_set}.",
         f"- Protocol: {protocol}.",
         _times(report),
@@ -138,7 +138,7 @@ def megabytes(size: int | None) -> str:
 def _spread(settings: PruneSettings) -> str:
     if settings.amounts:
         return f"amounts per layer by their sensitivity (`{settings.amounts}`)"
-    return "one threshold for all layers" if settings.scope_name == "global" else "the same share of each layer"
+    return "one threshold for all layers" if settings.chosen_scope == "global" else "the same share of each layer"
 
 
 def _times(report: Report) -> str:

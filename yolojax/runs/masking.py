@@ -1,35 +1,57 @@
-"""From settings to masks."""
+"""From settings to scores and masks."""
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 
 from yolojax import pruning
-from yolojax.network import Architecture, Model
-from yolojax.pruning.masks import Masks
+from yolojax.network import Architecture, Masks, Model
+from yolojax.pruning.scores import Batches
 from yolojax.pruning.sensitivity_file import read_sensitivity
+from yolojax.pruning.types import Scores
 from yolojax.settings import PruneSettings
 
 
-def make_masks(settings: PruneSettings, model: Model, amounts: Mapping[str, float] | None = None) -> Masks:
-    """The masks that the settings ask for; `amounts`, {layer: fraction}, in place of their own."""
-    params = model.params
+def make_scores(settings: PruneSettings, model: Model, batches: Batches | None = None) -> Scores:
+    """What the criterion of the settings gives each weight or filter; `batches` for one that needs them."""
+    return pruning.scores(
+        settings.chosen,
+        model.architecture,
+        model.params,
+        kind=settings.kind,
+        batch_stats=model.batch_stats,
+        batches=batches,
+    )
+
+
+def make_masks(
+    settings: PruneSettings, model: Model, scores: Scores, amounts: Mapping[str, float] | None = None
+) -> Masks:
+    """The masks that the settings ask for, by `make_scores`; `amounts`, {layer: fraction}, in place of their own."""
     if amounts is None and settings.amounts:
         amounts = read_amounts(settings, model.architecture)
     amount = settings.amount if amounts is None else amounts
-    if settings.method == "weight":
+    if settings.kind == "weight":
         return pruning.weight_masks(
-            model.architecture, params, amount, scope=settings.scope_name, criterion=settings.criterion_name
+            model.architecture, model.params, amount, scope=settings.chosen_scope, criterion=scores
         )
     return pruning.filter_masks(
         model.architecture,
-        params,
+        model.params,
         amount,
-        scope=settings.scope_name,
-        criterion=settings.criterion_name,
+        scope=settings.chosen_scope,
+        criterion=scores,
         min_filters=settings.min_filters,
         round_to=settings.round_to,
         exclude=settings.exclude,
     )
+
+
+def check(settings: PruneSettings, model: Model) -> None:
+    """Raises ValueError for what cannot be asked of this network; before data are touched."""
+    if settings.chosen.needs is pruning.Needs.BATCHES:  # any scores will do
+        settings = dataclasses.replace(settings, criterion="", scope=settings.chosen_scope)
+    make_masks(settings, model, make_scores(settings, model))
 
 
 def read_amounts(settings: PruneSettings, architecture: Architecture) -> dict[str, float]:

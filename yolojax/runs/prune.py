@@ -10,11 +10,10 @@ from absl import logging
 
 from yolojax import data, export, network, pruning, training
 from yolojax.files import write_json
-from yolojax.network import Model
-from yolojax.pruning.masks import Masks
+from yolojax.network import Masks, Model
+from yolojax.pruning.types import Scores
 from yolojax.reporting import pictures, report
-from yolojax.runs import setup
-from yolojax.runs.masking import make_masks
+from yolojax.runs import masking, setup
 from yolojax.runs.train import train_model
 from yolojax.runs.workdir import PRUNING, claim
 from yolojax.settings import Settings
@@ -47,7 +46,7 @@ def open_checked(settings: Settings) -> Model:
     """The network to prune; what the settings ask for is tried on it, so that a mistake shows before the long work."""
     model = setup.open_start(settings)
     setup.check(settings, model.architecture)
-    make_masks(settings.prune, model)
+    masking.check(settings.prune, model)
     return model
 
 
@@ -64,7 +63,8 @@ def open_subject(settings: Settings, model: Model) -> Subject:
 def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Path) -> report.Report:
     """`run_pruning` of a network that is open and measured."""
     start, model, evaluator = time.monotonic(), subject.model, subject.evaluator
-    masks = make_masks(settings.prune, model)
+    scores = score(settings, model, subject.train_set)
+    masks = masking.make_masks(settings.prune, model, scores)
     masked = model.masked(masks)
     pruned = measure("pruned", settings, masked, evaluator)
 
@@ -92,13 +92,20 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
         stages=(subject.original, pruned, retrained),
         layers=pruning.layer_table(model.architecture, masked.variables, masks),
         masked_filter_parameters=pruning.masked_filter_parameters(model.params, masks),
-        off_grid=off_grid(settings, model),
+        off_grid=off_grid(settings, model, scores),
         retrain_seconds=None if went_on else seconds,
         total_seconds=None if went_on else time.monotonic() - start,
     )
     if jax.process_index() == 0:
         report.write(result, subject.eval_set, workdir)
     return result
+
+
+def score(settings: Settings, model: Model, train_set: data.Dataset) -> Scores:
+    """The scores by the criterion of the settings, which sees `prune.images` training images where it needs any."""
+    if settings.prune.chosen.needs is not pruning.Needs.BATCHES:
+        return masking.make_scores(settings.prune, model)
+    return masking.make_scores(settings.prune, model, setup.plain_batches(settings, train_set, settings.prune.images))
 
 
 def measure(name: str, settings: Settings, model: Model, evaluator: training.Evaluator) -> report.Stage:
@@ -112,12 +119,12 @@ def measure(name: str, settings: Settings, model: Model, evaluator: training.Eva
     return report.make_stage(name, model, result, settings.eval.size, samples)
 
 
-def off_grid(settings: Settings, model: Model) -> dict[str, int] | None:
+def off_grid(settings: Settings, model: Model, scores: Scores) -> dict[str, int] | None:
     """Parameters and MACs that would be left without `prune.round_to`; None where it asks for nothing."""
     if settings.prune.method != "filter" or settings.prune.round_to == 1:
         return None
     free = settings.replace(prune={"round_to": 1})
-    smaller = removed_model(model, make_masks(free.prune, model))
+    smaller = removed_model(model, masking.make_masks(free.prune, model, scores))
     return {
         "parameters": pruning.count_parameters(smaller.params),
         "macs": pruning.macs(smaller.architecture, settings.eval.size, settings.eval.size),

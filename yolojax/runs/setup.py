@@ -1,8 +1,11 @@
 """From settings to the objects of a run."""
 
+import itertools
 import pathlib
+from collections.abc import Iterator
 
 import jax.numpy as jnp
+import numpy as np
 from absl import logging
 
 from yolojax import darknet, data, detection, export, training
@@ -60,6 +63,19 @@ def augmentation(settings: TrainSettings) -> data.AugmentConfig:
         exposure=settings.exposure,
         flip=settings.flip,
     )
+
+
+def plain_batches(settings: Settings, dataset: data.Dataset, images: int) -> Iterator[dict[str, np.ndarray]]:
+    """At least `images` of the data set in batches of `train.batch_size`, as they are; the same on every process."""
+    batches = data.train_batches(
+        dataset,
+        batch_size=settings.train.batch_size,
+        sizes=(settings.eval.size,),
+        seed=settings.train.seed,
+        max_boxes=settings.data.max_boxes,
+        threads=settings.data.threads,
+    )
+    return itertools.islice(batches, -(-images // settings.train.batch_size))
 
 
 def make_anchors(settings: ModelSettings, dataset: data.Dataset, *, size: int, seed: int) -> Anchors:

@@ -92,25 +92,31 @@ class PruneSettings(Section):
     min_filters: int = option(1, "kept in each layer; in whole groups before a reorg", least=1)
     round_to: int = option(1, "filters left in a layer are a multiple of it", least=1)
     amounts: str = option("", "a sensitivity.json: the amount is spread over the layers by what they bear")
+    images: int = option(128, "training images that a criterion sees, if it needs any", least=1)
     exclude: tuple[str, ...] = option((), "layers whose filters all stay, as in ('conv_00',)")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        known = pruning.FILTER_CRITERIA if self.method == "filter" else pruning.WEIGHT_CRITERIA
+        known = [name for name, criterion in pruning.CRITERIA.items() if criterion.kind == self.method]
         if self.criterion and self.criterion not in known:
             raise ValueError(
                 f"prune.criterion {self.criterion!r}, expected one of {', '.join(known)} for {self.method}s"
             )
 
     @property
-    def criterion_name(self) -> str:
-        """The criterion; where the config leaves it open, the study's."""
-        return self.criterion or {"filter": "mean_square", "weight": "magnitude"}[self.method]
+    def kind(self) -> pruning.Kind:
+        """The method."""
+        return "filter" if self.method == "filter" else "weight"
 
     @property
-    def scope_name(self) -> str:
-        """The scope; where the config leaves it open, the one that the criterion was published with."""
-        return self.scope or pruning.default_scope(self.criterion_name)
+    def chosen(self) -> pruning.Criterion:
+        """The criterion; where the config leaves it open, the study's."""
+        return pruning.CRITERIA[self.criterion or pruning.DEFAULT_CRITERIA[self.kind]]
+
+    @property
+    def chosen_scope(self) -> str:
+        """The scope; where the config leaves it open, what the criterion was published with."""
+        return self.scope or self.chosen.scope
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from yolojax.reporting.report import stage_to_json
 from yolojax.runs import setup
-from yolojax.runs.prune import Subject, open_checked, open_subject, prune_and_retrain
+from yolojax.runs.prune import Subject, open_checked, open_subject, prune_and_retrain, score
 from yolojax.runs.train import train_and_measure
 from yolojax.runs.workdir import PRUNING, check_same_run, claim
 from yolojax.settings import Settings
@@ -60,7 +60,8 @@ def run_row(settings: Settings, row: Row, subject: Subject, folder: pathlib.Path
             return
         split = setup.open_split(settings.data, settings.study.sensitivity_split, subject.model.names)
         evaluator = setup.make_evaluator(settings, subject.model.architecture, split)
-        sensitivity.measure_sensitivity(settings, subject.model, evaluator, folder / row.result)
+        scores = score(settings, subject.model, subject.train_set)
+        sensitivity.measure_sensitivity(settings, subject.model, scores, evaluator, folder / row.result)
 
 
 def is_done(settings: Settings, row: Row, folder: pathlib.Path) -> bool:

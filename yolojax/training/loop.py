@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import time
+import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -43,6 +44,7 @@ def fit(
     learning_rate: Callable[[int], Any],
     evaluate: Callable[[Any], Mapping[str, float]] | None = None,
     name_image: Callable[[int], str] = str,
+    changes: Mapping[int, Callable[[TrainState], TrainState]] = types.MappingProxyType({}),
 ) -> TrainState:
     """Trains until step `settings.steps`, from the newest checkpoint under `workdir` if there is one.
 
@@ -58,11 +60,16 @@ def fit(
       evaluate: unreplicated variables -> values for the log, `map_11point` among them, every `settings.eval_every`
         steps; the best so far is kept with the checkpoints.
       name_image: what a batch's `index` stands for, for the error about a loss that is not finite.
+      changes: {step: what becomes of the unreplicated state right after that step}, such as other masks by
+        `pruning.change_masks`: before it is evaluated and saved, so a run that goes on from there has it already.
+        Arrays keep their shapes. Steps that the run does not reach change nothing.
 
     Returns:
-      The last state, unreplicated. Raises ValueError when the loss is not finite; SystemExit after SIGTERM (143)
-      or Ctrl-C (130), when the state is saved.
+      The last state, unreplicated. Raises ValueError when the loss is not finite, and for a change before step 1;
+      SystemExit after SIGTERM (143) or Ctrl-C (130), when the state is saved.
     """
+    if changes and min(changes) < 1:
+        raise ValueError(f"changes at step {min(changes)}, expected steps from 1 on; change the state that is given")
     best: dict[str, float] = {}
     with StopRequest() as stop, Checkpoints(workdir / "checkpoints") as checkpoints:
         if checkpoints.latest_step is not None:
@@ -84,7 +91,7 @@ def fit(
             log.check_finite()
             position = batches.get_state()  # type: ignore[attr-defined]
             checkpoints.save(parallel.unreplicate(replicated), architecture, names, data=position, best=best)
-            log.saved()
+            log.skip_time()
 
         try:
             for step in range(start + 1, settings.steps + 1):
@@ -92,6 +99,9 @@ def fit(
                 log.fetched()
                 replicated, metrics = step_fn(replicated, {k: batch[k] for k in ("image", "truth")})
                 log.stepped(step, batch, metrics)
+                if step in changes:
+                    replicated = parallel.replicate(changes[step](parallel.unreplicate(replicated)))
+                    log.skip_time()
                 if evaluate and settings.eval_every and step % settings.eval_every == 0:
                     values = evaluate(parallel.unreplicate(replicated).variables)
                     log.evaluated(step, values)
@@ -161,8 +171,8 @@ class _Log:
         self._since += time.monotonic() - self._mark
         self._mark = time.monotonic()
 
-    def saved(self) -> None:
-        """A checkpoint was begun; that was no waiting for data."""
+    def skip_time(self) -> None:
+        """What passed since the step was no waiting for data."""
         self._mark = time.monotonic()
 
     def check_finite(self) -> None:

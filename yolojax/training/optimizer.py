@@ -1,11 +1,10 @@
-"""The optimizer: Darknet's SGD, or Adam for short trainings from nothing; masks come first in the chain."""
-
-from typing import Any
+"""The optimizer: Darknet's SGD, or Adam for short trainings from nothing; masks wrap the whole of it."""
 
 import jax
 import optax
 
-from yolojax.pruning import zero_dropped
+from yolojax import pruning
+from yolojax.network import Masks
 
 
 def learning_rate_schedule(kind: str, *, peak: float, warmup_steps: int, steps: int) -> optax.Schedule:
@@ -25,7 +24,7 @@ def learning_rate_schedule(kind: str, *, peak: float, warmup_steps: int, steps: 
 
 
 def make_optimizer(
-    kind: str, learning_rate: optax.ScalarOrSchedule, *, momentum: float, decay: float, masks: Any = None
+    kind: str, learning_rate: optax.ScalarOrSchedule, *, momentum: float, decay: float, masks: Masks | None = None
 ) -> optax.GradientTransformation:
     """The update of one step.
 
@@ -34,19 +33,22 @@ def make_optimizer(
       learning_rate: a number, or a schedule over steps.
       momentum: of SGD; Adam's first moment.
       decay: weight decay, on kernels only.
-      masks: a tree like params, True keeps; dropped weights and their slots then stay exactly 0.
+      masks: a tree like params, True keeps; dropped weights and their slots then stay exactly 0, and
+        `pruning.change_masks` can change them between steps.
+
+    Raises ValueError for another `kind`.
     """
-    first = [] if masks is None else [zero_dropped(masks)]
     decay_kernels = optax.add_decayed_weights(decay, mask=is_kernel)
     if kind == "sgd":
-        rest = [decay_kernels, optax.trace(momentum)]
+        parts = [decay_kernels, optax.trace(momentum)]
     elif kind == "adam":
-        rest = [optax.scale_by_adam(b1=momentum), decay_kernels]
+        parts = [optax.scale_by_adam(b1=momentum), decay_kernels]
     else:
         raise ValueError(f"optimizer {kind!r}, expected 'sgd' or 'adam'")
-    return optax.chain(*first, *rest, optax.scale_by_learning_rate(learning_rate))
+    optimizer = optax.chain(*parts, optax.scale_by_learning_rate(learning_rate))
+    return optimizer if masks is None else pruning.masked(optimizer, masks)
 
 
-def is_kernel(params: Any) -> Any:
+def is_kernel(params: optax.Params) -> optax.Params:
     """The tree with True at the kernels, False at scales and biases."""
     return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)

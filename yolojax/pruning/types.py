@@ -1,0 +1,14 @@
+"""The trees that pruning works on, beside those of the network."""
+
+from collections.abc import Mapping
+
+from jaxtyping import Bool
+
+from yolojax.network import AnyArray
+
+# One leaf of masks; True keeps.
+Mask = Bool[AnyArray, "..."]
+# {convolution: (filters,)}, or the kernel's shape for weights; what scores lowest is dropped first.
+Scores = Mapping[str, AnyArray]
+# What training takes: image (B, H, W, 3) uint8, truth (B, T, 5) float32.
+Batch = Mapping[str, AnyArray]
