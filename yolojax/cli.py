@@ -69,7 +69,7 @@ class Command:
         return pathlib.Path("runs") / pathlib.Path(config_flags.get_config_filename(self.flags["config"])).stem
 
     def run(self, main: Callable[[list[str]], None], *, positional: bool = False) -> None:
-        """Parses the flags and calls `main` with the arguments that are no flags; none are taken unless `positional`.
+        """Parses the flags and calls `main` with the arguments that are not flags, which are a mistake unless `positional`.
 
         --help prints what the command's module says of itself and the flags, with the fields of a config. A ValueError
         or an OSError is one line on stderr and exit code 2; Ctrl-C is one line and exit code 130.
@@ -145,7 +145,7 @@ def help_text(about: str, values: flags.FlagValues) -> str:
 
 
 def parse(argv: Sequence[str], values: flags.FlagValues, *, complete: bool = True) -> list[str]:
-    """The arguments that are no flags; a mistake ends the command. Unless `complete`, required ones may be missing."""
+    """The arguments that are not flags; a mistake ends the command. Unless `complete`, required ones may be missing."""
     try:
         return values(argv)[1:]
     except (AttributeError, KeyError) as error:

@@ -24,7 +24,7 @@ def read_bytes(
         raise FileNotFoundError(f"{path}: no such file, expected {expected}")
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-        what = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
         raise error(f"{where}: {what}, expected {expected}")
     data = b""
     if status.st_size <= limit:
@@ -38,7 +38,7 @@ def read_bytes(
 
 
 def read_text(path: Path, limit: int, expected: str, error: type[ValueError] = ValueError) -> str:
-    """`read_bytes` as UTF-8 text, without a byte order mark; `error` names the line of a byte that is none."""
+    """`read_bytes` as text, without a byte order mark; `error` names the line of the first byte that is not UTF-8."""
     data = read_bytes(path, limit, expected, error, where=f"{path}:1")
     try:
         return data.decode("utf-8").removeprefix("\ufeff")

@@ -156,11 +156,11 @@ WHOLE = 16 + FIRST + SECOND
         (HEAD + bytes(FIRST + SECOND + 3), f"{WHOLE + 3} bytes, expected {WHOLE}: 3 are left after conv_02"),
         (
             struct.pack("<4i", 1000, 1, 2, 0) + bytes(FIRST + SECOND),
-            "version 1000.1.2 in the header, expected 0.1 or 0.2: no .weights",
+            "version 1000.1.2 in the header, expected 0.1 or 0.2: not a .weights file",
         ),
         (
             struct.pack("<4i", 0, -1, 0, 0) + bytes(FIRST + SECOND),
-            "version 0.-1.0 in the header, expected 0.1 or 0.2: no .weights",
+            "version 0.-1.0 in the header, expected 0.1 or 0.2: not a .weights file",
         ),
         (
             HEAD + bytes(12) + struct.pack("<fff", 1, np.nan, -np.inf) + bytes(FIRST + SECOND - 24),

@@ -112,7 +112,7 @@ def test_names_come_from_all_splits_or_from_the_caller(tmp_path):
     assert dataset.description == f"devkit:{folder} train (1 images)"
 
 
-def test_a_changed_folder_is_prepared_anew(tmp_path):
+def test_a_changed_folder_is_prepared_again(tmp_path):
     folder = write_devkit(tmp_path / "d", {"a": (jpeg(), xml(DOG)), "b": (jpeg(), xml(DOG))}, train="a", val="b")
     assert open_devkit(folder).truth()[0].objects.boxes.tolist() == [[3, 4, 20, 28]]
     prepared = tmp_path / "tfds" / "yolojax_devkit"

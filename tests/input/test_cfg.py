@@ -42,7 +42,7 @@ def test_a_folder(good):
     darknet.read_cfg(good.folder)
 
 
-@refused("a pipe", "error: …pipe:1: no regular file, expected a .cfg")
+@refused("a pipe", "error: …pipe:1: not a regular file, expected a .cfg")
 def test_a_pipe(good):
     os.mkfifo(good.folder / "pipe")
     darknet.read_cfg(good.folder / "pipe")

@@ -63,7 +63,7 @@ def test_binary_garbage_for_json(good):
 
 @refused(
     "a list for an object",
-    "error: …checkpoint/0 is no checkpoint of yolojax, or damaged (…); "
+    "error: …checkpoint/0 is not a checkpoint of yolojax, or is damaged (…); "
     "remove that folder to use the checkpoint before it",
 )
 def test_a_list_for_an_object(good):
@@ -73,7 +73,7 @@ def test_a_list_for_an_object(good):
 
 @refused(
     "JSON nested 100,000 deep",
-    "error: …checkpoint/0 is no checkpoint of yolojax, or damaged (…); "
+    "error: …checkpoint/0 is not a checkpoint of yolojax, or is damaged (…); "
     "remove that folder to use the checkpoint before it",
 )
 def test_json_nested_100000_deep(good):
@@ -86,7 +86,7 @@ def test_a_million_layers(good):
     load(good, cfg=cfg_text("[reorg]\n" * 1_000_000))
 
 
-@refused("names that are not text", "error: …checkpoint/0: cfg or names in meta is no text; remove that folder")
+@refused("names that are not text", "error: …checkpoint/0: cfg or names in meta is not text; remove that folder")
 def test_names_that_are_not_text(good):
     load(good, names=[1, 2])
 

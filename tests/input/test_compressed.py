@@ -71,7 +71,7 @@ def test_a_bit_changed(good):
 
 @refused(
     "JSON nested 100,000 deep",
-    "error: …m.yolojax: its header is no JSON, expected a compressed network that yolojax wrote",
+    "error: …m.yolojax: its header is not JSON, expected a compressed network that yolojax wrote",
 )
 def test_json_nested_100000_deep(good):
     read_compressed(good, with_header(compressed_bytes(good), lambda _: b"[" * 100_000))

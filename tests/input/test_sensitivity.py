@@ -26,12 +26,12 @@ def test_missing(good):
     read_sensitivity(good)
 
 
-@refused("empty", "error: …sensitivity.json: no JSON (…), expected a sensitivity.json that yolojax.study wrote")
+@refused("empty", "error: …sensitivity.json: not JSON (…), expected a sensitivity.json that yolojax.study wrote")
 def test_empty(good):
     read_sensitivity(good, "")
 
 
-@refused("truncated", "error: …sensitivity.json: no JSON (…), expected a sensitivity.json that yolojax.study wrote")
+@refused("truncated", "error: …sensitivity.json: not JSON (…), expected a sensitivity.json that yolojax.study wrote")
 def test_truncated(good):
     read_sensitivity(good, good.text("sensitivity.json")[:-30])
 
@@ -60,7 +60,7 @@ def test_other_json(good):
 
 @refused(
     "nested 100,000 deep",
-    "error: …sensitivity.json: no JSON (…), expected a sensitivity.json that yolojax.study wrote",
+    "error: …sensitivity.json: not JSON (…), expected a sensitivity.json that yolojax.study wrote",
 )
 def test_nested_100000_deep(good):
     read_sensitivity(good, "[" * 100_000)
@@ -68,7 +68,7 @@ def test_nested_100000_deep(good):
 
 @refused(
     "NaN for a number",
-    "error: …sensitivity.json: original is no mAP, expected a sensitivity.json that yolojax.study wrote",
+    "error: …sensitivity.json: original is not an mAP, expected a sensitivity.json that yolojax.study wrote",
 )
 def test_nan_for_a_number(good):
     read_sensitivity(good, original=float("nan"))
@@ -76,7 +76,7 @@ def test_nan_for_a_number(good):
 
 @refused(
     "a layer of 10^30 filters",
-    "error: …sensitivity.json: size of layer 'conv_00' is no number of weights or filters, "
+    "error: …sensitivity.json: size of layer 'conv_00' does not count weights or filters, "
     "expected a sensitivity.json that yolojax.study wrote",
 )
 def test_a_layer_of_1e30_filters(good):
@@ -85,7 +85,7 @@ def test_a_layer_of_1e30_filters(good):
 
 @refused(
     "amounts that do not ascend",
-    "error: …sensitivity.json: amounts are no ascending fractions above 0, "
+    "error: …sensitivity.json: amounts do not ascend from above 0 to at most 1, "
     "expected a sensitivity.json that yolojax.study wrote",
 )
 def test_amounts_that_do_not_ascend(good):

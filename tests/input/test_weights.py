@@ -60,7 +60,7 @@ def test_of_another_network(good):
 
 @refused(
     "another kind of file",
-    "error: …m.weights: version … in the header, expected 0.1 or 0.2: no .weights; "
+    "error: …m.weights: version … in the header, expected 0.1 or 0.2: not a .weights file; "
     "get the file again, or the .cfg that belongs to it",
 )
 def test_another_kind_of_file(good):
@@ -111,7 +111,7 @@ def test_a_negative_variance(good):
 
 @refused(
     "-5 images seen",
-    "error: …m.weights: -5 images seen in the header, expected 0 or more: no .weights; "
+    "error: …m.weights: -5 images seen in the header, expected 0 or more: not a .weights file; "
     "get the file again, or the .cfg that belongs to it",
 )
 def test_a_negative_count_of_images_seen(good):

@@ -229,11 +229,11 @@ def test_apply_makes_exact_zeros_and_leaves_the_input_alone():
         (lambda: pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, criterion="l2"), "criterion 'l2', expected one of"),
         (
             lambda: pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, exclude=("conv_01",)),
-            "no convolution; there are conv_00",
+            "not a convolution; there are conv_00",
         ),
         (
             lambda: pruning.weight_masks(ARCHITECTURE, PARAMS, {"conv_99": 0.5}),
-            "amount names 'conv_99', which is no conv",
+            "amount names 'conv_99', which is not a conv",
         ),
         (lambda: pruning.weight_masks(ARCHITECTURE, PARAMS, {"conv_00": 1.5}), "amount 1.5, expected a fraction"),
         (

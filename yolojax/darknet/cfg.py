@@ -41,7 +41,7 @@ def write_cfg(architecture: Architecture, path: Path) -> None:
 def parse_cfg(text: str, source: str = "<text>") -> Architecture:
     """The architecture that `text` describes; `source` is the file's name in messages.
 
-    Options that are no field of the dataclasses are kept in `options`, in order; one that Darknet does not know is
+    Options that the dataclasses have no field for are kept in `options`, in order; one that Darknet does not know is
     warned about once for each kind of section. Raises CfgError.
     """
     sections = parse_sections(text, source)

@@ -1,4 +1,4 @@
-"""The options of a `.cfg` that are no field of the dataclasses: which are kept, warned about or refused."""
+"""The options of a `.cfg` that the dataclasses have no field for: which are kept, warned about or refused."""
 
 from absl import logging
 

@@ -66,14 +66,14 @@ def read_header(path: Path) -> Header:
     # Darknet took a version of 1000 and more for a transposed file of its earliest days.
     if not (0 <= major < 1000 and 0 <= minor < 1000):
         raise WeightsError(
-            f"{path}: version {major}.{minor}.{revision} in the header, expected 0.1 or 0.2: no .weights"
+            f"{path}: version {major}.{minor}.{revision} in the header, expected 0.1 or 0.2: not a .weights file"
         )
     header = Header(major, minor, revision, 0)
     if len(data) < header.size:
         raise WeightsError(f"{path}: {len(data)} bytes, expected a .weights header of {header.size} bytes")
     header = Header(*struct.unpack(header.layout, data[: header.size]))
     if header.seen < 0:
-        raise WeightsError(f"{path}: {header.seen} images seen in the header, expected 0 or more: no .weights")
+        raise WeightsError(f"{path}: {header.seen} images seen in the header, expected 0 or more: not a .weights file")
     return header
 
 

@@ -29,7 +29,7 @@ def classes_with_files(folder: Path) -> tuple[str, ...]:
 def read_detections(folder: Path, names: Sequence[str], image_ids: Sequence[str]) -> list[Detections]:
     """The detections of each image, from the files `*_CLASS.txt` of the classes `names`.
 
-    Raises ValueError: a class without a file, a line that is none (file and line), an image that is not in `image_ids`.
+    Raises ValueError: a class without a file, a malformed line (file and line), an image that is not in `image_ids`.
     """
     files = _files(folder, names)
     missing = [name for name in names if name not in files]

@@ -18,7 +18,7 @@ class Clusters(NamedTuple):
 def cluster(values: np.ndarray, count: int) -> Clusters:
     """At most `count` centres for finite values (n,), n > 0, near the least mean squared error; each has a value.
 
-    Where there are no more different values than that, they are the centres.
+    If that many values or fewer differ, they are the centres.
 
     Lloyd's iterations from centres whose density is the cube root of the values', the best for many centres (Panter
     and Dite 1951): evenly spaced ones, as in the paper, leave centres without values in the gap that pruning made.

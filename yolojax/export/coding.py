@@ -84,7 +84,7 @@ class Reader:
         first, last = (int(end) for end in self.integers(2, size))
         levels = self.integers(max(last - first, 0) + 1, LEVELS)
         if first > last or not levels[0] or not levels[-1]:
-            raise ValueError("a table of frequencies in the coded weights is none")
+            raise ValueError("the coded weights hold a malformed table of frequencies")
         if first == last:
             return np.full(count, first, np.uint16)
         return self._decode(count, _categorical(self._stream, levels), np.uint16) + np.uint16(first)
@@ -100,12 +100,12 @@ class Reader:
             try:
                 values[part] = self._decoder.decode(model, part.stop - part.start)
             except AssertionError:  # constriction's answer to words that no encoder makes
-                raise ValueError("the coded weights are no output of the coder") from None
+                raise ValueError("the coded weights were not written by this coder") from None
         return values
 
 
 def to_levels(counts: np.ndarray, total: int | np.integer) -> np.ndarray:
-    """The levels of the fractions counts / total; 0 and `TOP` only for what is none and all of it."""
+    """The levels of the fractions counts / total; 0 only for a count of 0, `TOP` only for all of `total`."""
     levels = np.rint(TOP * np.sqrt(counts / total)).astype(np.int64)
     levels = np.where(counts > 0, np.maximum(levels, 1), 0)
     return np.where(counts < total, np.minimum(levels, TOP - 1), levels)

@@ -87,7 +87,7 @@ def read_compressed(path: Path, *, max_bytes: int = MAX_BYTES) -> tuple[Architec
         its weights, five times where one full kernel is all of the network.
 
     Raises:
-      ValueError: the file is no such file, damaged, or larger than that, which is told before any array is made; or
+      ValueError: the file is of another kind, damaged, or larger than that (told before any array is made); or
         what is in it does not fit together.
       OSError: it cannot be read.
     """

@@ -103,7 +103,7 @@ def _parse_header(header: bytes, path: Path) -> tuple[Architecture, CompressedIn
     try:
         found = json.loads(header.decode())
     except (ValueError, RecursionError):
-        raise ValueError(f"{path}: its header is no JSON, expected {EXPECTED}") from None
+        raise ValueError(f"{path}: its header is not JSON, expected {EXPECTED}") from None
     problem = _header_problem(found)
     if problem:
         raise ValueError(f"{path}: {problem} in its header, expected {EXPECTED}")

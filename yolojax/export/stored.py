@@ -98,7 +98,7 @@ def refusing(checkpoint: pathlib.Path) -> Iterator[None]:
     except UNEXPECTED as error:
         text = " ".join(str(error).split())[:100]
         raise ValueError(
-            f"{checkpoint} is no checkpoint of yolojax, or damaged ({type(error).__name__}: {text}); "
+            f"{checkpoint} is not a checkpoint of yolojax, or is damaged ({type(error).__name__}: {text}); "
             "remove that folder to use the checkpoint before it"
         ) from error
 
@@ -149,7 +149,7 @@ def _report(unraisable: "sys.UnraisableHookArgs") -> None:
 def _check_meta(meta: Mapping[str, Any], checkpoint: pathlib.Path) -> None:
     names = meta["names"]
     if not isinstance(meta["cfg"], str) or not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-        raise ValueError(f"{checkpoint}: cfg or names in meta is no text; remove that folder")
+        raise ValueError(f"{checkpoint}: cfg or names in meta is not text; remove that folder")
     for name in names:
         darknet.check_name(name, str(checkpoint))
     seen = meta["seen"]

@@ -27,7 +27,7 @@ class DetectionOptions:
     """Of a format whose files run: whether they decode the head and suppress boxes, and at which thresholds."""
 
     nms: bool = option(False, "decode the head and suppress boxes.")
-    score_threshold: float = option(Suppression.score_threshold, "lower scores are no detection, with --nms.")
+    score_threshold: float = option(Suppression.score_threshold, "with --nms: scores below this do not count.")
     nms_iou: float = option(Suppression.iou_threshold, "per-class NMS threshold, with --nms.")
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ def leaves(source: Source, *, statistics: bool = False) -> dict[str, np.ndarray]
         .weights file with its .cfg beside it (`export.open_model` takes a .cfg from elsewhere).
       statistics: with the batch norm's mean and var, where the source holds them.
 
-    Raises ValueError for a source that is none of these.
+    Raises ValueError for any other source.
     """
     if isinstance(source, str | os.PathLike):
         source = export.open_model(os.fspath(source))

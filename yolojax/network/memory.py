@@ -11,7 +11,7 @@ GIGABYTE = 2**30
 def keep_freed_memory() -> bool:
     """Tells glibc to keep what this process frees; False where there is no glibc.
 
-    XLA allocates the intermediates of every call anew. By default glibc gives them back to the system each time, and
+    XLA allocates the intermediates of each call again. By default glibc gives them back to the system each time, and
     the page faults of the next call cost as much as a quarter of the work (docs/benchmarks.md). The process then stays
     as large as it ever was.
     """

@@ -114,7 +114,7 @@ def filter_masks(
     """
     scope = _scope(scope, criterion, "filter")
     if min_filters < 1:
-        raise ValueError(f"min_filters must be at least 1, got {min_filters}: a layer without filters is no network")
+        raise ValueError(f"min_filters must be at least 1, got {min_filters}: a layer needs filters")
     if round_to < 1:
         raise ValueError(f"round_to must be at least 1, got {round_to}")
     _check_names("exclude", exclude, architecture)
@@ -234,7 +234,7 @@ def _check_names(argument: str, names: Collection[str], architecture: Architectu
     valid = [conv.name for conv in architecture.convolutions]
     for name in names:
         if name not in valid:
-            raise ValueError(f"{argument} names {name!r}, which is no convolution; there are {', '.join(valid)}")
+            raise ValueError(f"{argument} names {name!r}, which is not a convolution; there are {', '.join(valid)}")
 
 
 def _scope(scope: str | None, criterion: AnyCriterion, kind: Kind) -> str:

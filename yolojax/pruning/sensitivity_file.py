@@ -20,7 +20,7 @@ def read_sensitivity(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: no JSON ({str(error)[:80]}), expected {EXPECTED}") from None
+        raise ValueError(f"{path}: not JSON ({str(error)[:80]}), expected {EXPECTED}") from None
     if problem := _problem(found):
         raise ValueError(f"{path}: {problem}, expected {EXPECTED}")
     return found
@@ -34,14 +34,14 @@ def _problem(found: Any) -> str:
         return "no method in it"
     amounts = found.get("amounts")
     if not _are_fractions(amounts) or any(a >= b for a, b in itertools.pairwise([0, *amounts])):
-        return "amounts are no ascending fractions above 0"
+        return "amounts do not ascend from above 0 to at most 1"
     if not _are_fractions([found.get("original")]):
-        return "original is no mAP"
+        return "original is not an mAP"
     if not _is_count(found.get("total")):
-        return "total is no number of weights or filters"
+        return "total does not count weights or filters"
     for name, layer in found["layers"].items():
         if not isinstance(layer, dict) or not _is_count(layer.get("size")):
-            return f"size of layer {name[:40]!r} is no number of weights or filters"
+            return f"size of layer {name[:40]!r} does not count weights or filters"
         scores = layer.get("map_11point")
         if not _are_fractions(scores) or len(scores) != len(amounts):
             return f"map_11point of layer {name[:40]!r} is not one mAP for each amount"

@@ -67,7 +67,7 @@ def _chosen(to: str, options: Mapping[str, Choice]) -> dict[str, Choice]:
 def measured(source: str, model: network.Model) -> export.Measured | None:
     """The mAP that the run of `source` (its workdir, or model.weights there) measured of `model`; None without one.
 
-    A run that went on after its measurement has a newer network: then, too, there is none.
+    None also for a run that went on after its measurement, since its network is newer.
     """
     path = pathlib.Path(source)
     folder = path if path.is_dir() else path.parent

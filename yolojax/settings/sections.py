@@ -73,7 +73,7 @@ class EvalSettings(Section):
     name: ClassVar[str] = "eval"
     size: int = option(416, "of the input in pixels", least=1)
     batch_size: int = option(16, "images per step, over all devices", least=1, free=True)
-    score_threshold: float = option(0.005, "lower scores are no detection", least=0, most=1)
+    score_threshold: float = option(0.005, "scores below this do not count", least=0, most=1)
     nms_iou: float = option(0.45, "a box that overlaps a better one of its class by more goes", least=0, most=1)
     pictures: int = option(6, "images in the report's picture", least=0, free=True)
 
