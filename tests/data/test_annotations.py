@@ -5,17 +5,9 @@ import pytest
 
 from tests.data.tiny import write_devkit, xml
 from yolojax.data import Annotation, AnnotationError, read_annotations
-from yolojax.data.annotations import (
-    MAX_BYTES,
-    Counts,
-    Found,
-    clean_objects,
-    find_devkit,
-    parse_annotation,
-    read_names,
-    read_split,
-    to_objects,
-)
+from yolojax.data.annotations import Counts, Found, clean_objects, to_objects
+from yolojax.data.devkit import find_devkit, read_names, read_split
+from yolojax.data.devkit_xml import MAX_BYTES, parse_annotation
 
 FULL = b"""<annotation><folder>VOC2007</folder><size><width>353</width><height>500</height><depth>3</depth></size>
 <object><name>dog</name><pose>Left</pose><truncated>1</truncated><difficult>0</difficult>

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import grain
 import numpy as np
@@ -12,17 +12,14 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from yolojax.data.annotations import Annotation
-from yolojax.data.builders import ShapesBuilder, VocBuilder, devkit_builders
 from yolojax.data.images import decode_image, image_size
 from yolojax.data.preparation import prepare
+from yolojax.data.records import Record
+from yolojax.data.sources import find_source
 from yolojax.detection import Objects
 
-SPLITS = ("train", "validation", "trainval", "test")
-YEARS = {"voc2007": ("2007",), "voc2012": ("2012",), "voc0712": ("2007", "2012")}
-Record = dict[str, Any]
 
-
-class Source(Protocol):
+class Records(Protocol):
     """Random access to records, as TFDS's data sources give it."""
 
     def __len__(self) -> int: ...
@@ -35,7 +32,7 @@ class Dataset:
     """One split. `source[i]` is a record with the features of TFDS's `voc`, its image still encoded."""
 
     names: tuple[str, ...]
-    source: Source
+    source: Records
     description: str
 
     def __len__(self) -> int:
@@ -58,39 +55,26 @@ def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: S
     """A split of a data set, prepared if it is not yet.
 
     Args:
-      spec: `voc2007`, `voc2012`, `voc0712` (both; its test is VOC2007's), `devkit:FOLDER` or `shapes` (generated).
+      spec: the name of a source, with its argument after a colon: `voc0712`, `devkit:FOLDER`, ... (see `SOURCES`).
       split: `train`, `validation`, `trainval` or `test`.
       data_dir: where TFDS keeps prepared data; None is TFDS's default.
-      names: the classes, in their order, of a devkit folder; None takes them from its annotations, sorted.
+      names: the classes, in their order, of a folder that does not fix them; None takes those of its annotations.
 
     Raises:
-      ValueError: an unknown name or split, an empty split, or data that cannot be had, with what to do.
+      ValueError: an unknown source or split, an empty split, or data that cannot be had, with what to do.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split {split!r}, expected one of {', '.join(SPLITS)}")
-    kind, _, folder = spec.partition(":")
-    builders: Sequence[Any]
-    if kind in YEARS and not folder:
-        if spec == "voc2012" and split == "test":
-            raise ValueError("voc2012 test has no public annotations; VOC's test is voc2007's")
-        years = YEARS[kind] if split != "test" else ("2007",)
-        builders = [VocBuilder(config=year, data_dir=data_dir) for year in years]
-    elif kind == "devkit" and folder:
-        builders = devkit_builders(folder, split, names, data_dir)
-    elif spec == "shapes":
-        builders = [ShapesBuilder(data_dir=data_dir)]
-    else:
-        raise ValueError(f"data {spec!r}, expected voc2007, voc2012, voc0712, devkit:FOLDER or shapes")
-    sources = [_open_split(prepare(builder), split, spec) for builder in builders]
-    source = sources[0] if len(sources) == 1 else Concatenated(sources)
+    source, argument = find_source(spec, split)
+    builders = source.build(argument, split, names, data_dir)
+    parts = [_open_split(prepare(builder), split, spec) for builder in builders]
+    records = parts[0] if len(parts) == 1 else Concatenated(parts)
     classes = tuple(builders[0].info.features["labels"].feature.names)
-    return Dataset(classes, source, f"{spec} {split} ({len(source)} images)")
+    return Dataset(classes, records, f"{spec} {split} ({len(records)} images)")
 
 
 class Concatenated:
     """Several sources as one."""
 
-    def __init__(self, sources: Sequence[Source]):
+    def __init__(self, sources: Sequence[Records]):
         self._sources = sources
         self._ends = np.cumsum([len(source) for source in sources])
 
@@ -132,7 +116,7 @@ def _image_id(record: Record) -> str:
     return pathlib.Path(record["image/filename"].decode()).stem
 
 
-def _open_split(builder: Any, split: str, spec: str) -> Source:
+def _open_split(builder: tfds.core.DatasetBuilder, split: str, spec: str) -> Records:
     available = builder.info.splits
     parts = [split]
     if split == "trainval" and "trainval" not in available:
@@ -145,7 +129,7 @@ def _open_split(builder: Any, split: str, spec: str) -> Source:
     return builder.as_data_source(split="+".join(parts), decoders={"image": tfds.decode.SkipDecoding()})
 
 
-def _read_tfrecords(builder: Any, splits: Sequence[str]) -> list[Record]:
+def _read_tfrecords(builder: tfds.core.DatasetBuilder, splits: Sequence[str]) -> list[Record]:
     """Data that TFDS prepared in its default format, which has no random access: held in memory, images encoded."""
     features, decoders = builder.info.features, {"image": tfds.decode.SkipDecoding()}
     paths = [path for split in splits for path in builder.info.splits[split].filepaths]

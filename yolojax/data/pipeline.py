@@ -16,7 +16,7 @@ from absl import logging
 from yolojax.data.annotations import Annotation
 from yolojax.data.augment import AugmentConfig
 from yolojax.data.augment import augment as augment_sample
-from yolojax.data.datasets import Dataset, Source, decode_record_image, to_annotation
+from yolojax.data.datasets import Dataset, Records, decode_record_image, to_annotation
 
 BATCHES_PER_SIZE = 10
 Sample = dict[str, Any]
@@ -134,7 +134,7 @@ class _Sized:
 class _TrainSample(grain.transforms.RandomMap):
     """(record index, size) to a sample."""
 
-    source: Source
+    source: Records
     max_boxes: int
     augment: AugmentConfig | None
 
@@ -156,7 +156,7 @@ class _TrainSample(grain.transforms.RandomMap):
 class _EvalSample(grain.transforms.Map):
     """A position to a sample; positions after the last record are padding."""
 
-    source: Source
+    source: Records
     size: int
 
     def map(self, position: int) -> Sample:

@@ -3,9 +3,14 @@
 Integer arithmetic on NumPy's seeded generator, so the pixels are the same on every machine.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
+import tensorflow_datasets as tfds
 
 from yolojax.data.annotations import Found
+from yolojax.data.images import encode_png
+from yolojax.data.records import Example, dataset_info, example
 
 SHAPE_NAMES = ("circle", "square", "triangle", "cross")
 SHAPE_SPLITS = {"train": 1000, "validation": 200, "test": 200}
@@ -13,6 +18,32 @@ SIZE = 160
 RADII = (7, 40)
 MAX_OBJECTS = 6
 VISIBLE_PERCENT = 60
+
+
+def builders(
+    argument: str, split: str, names: Sequence[str] | None, data_dir: str | None
+) -> list[tfds.core.DatasetBuilder]:
+    """The builder of all splits; its classes are `SHAPE_NAMES`."""
+    return [ShapesBuilder(data_dir=data_dir)]
+
+
+class ShapesBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """Draws the splits once, as PNG."""
+
+    name = "yolojax_shapes"
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return dataset_info(self, SHAPE_NAMES)
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, Example]]]:
+        return {split: self._generate_examples(split, count) for split, count in SHAPE_SPLITS.items()}
+
+    def _generate_examples(self, split: str, count: int) -> Iterator[tuple[str, Example]]:
+        for index in range(count):
+            image, found = draw_sample(split, index)
+            image_id = f"{split}_{index:04d}"
+            yield image_id, example(encode_png(image), f"{image_id}.png", SIZE, SIZE, found)
 
 
 def draw_sample(split: str, index: int) -> tuple[np.ndarray, list[Found]]:
