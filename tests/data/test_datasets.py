@@ -128,9 +128,9 @@ def test_a_changed_folder_is_prepared_anew(tmp_path):
 
 
 def test_records_are_found_in_any_of_several_sources():
-    source = Concatenated([["a", "b"], ["c"], ["d", "e", "f"]])
+    source = Concatenated([[{"image": name} for name in part] for part in (b"ab", b"c", b"def")])
     assert len(source) == 6
-    assert [source[i] for i in range(6)] == list("abcdef")
+    assert bytes(source[i]["image"] for i in range(6)) == b"abcdef"
 
 
 def test_box_sizes(six):

@@ -4,12 +4,13 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import grain
 import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
+from jaxtyping import Float64, UInt8
 
 from yolojax.data.annotations import Annotation
 from yolojax.data.images import decode_image, image_size
@@ -19,6 +20,7 @@ from yolojax.data.sources import find_source
 from yolojax.detection import Objects
 
 
+@runtime_checkable
 class Records(Protocol):
     """Random access to records, as TFDS's data sources give it."""
 
@@ -38,8 +40,8 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.source)
 
-    def image(self, index: int) -> np.ndarray:
-        """(H, W, 3) uint8 RGB."""
+    def image(self, index: int) -> UInt8[np.ndarray, "height width 3"]:
+        """The RGB image of a record."""
         return decode_record_image(self.source[index])
 
     def image_id(self, index: int) -> str:
@@ -86,11 +88,11 @@ class Concatenated:
         return self._sources[part][index - int(self._ends[part] - len(self._sources[part]))]
 
 
-def decode_record_image(record: Record) -> np.ndarray:
-    """(H, W, 3) uint8 RGB."""
+def decode_record_image(record: Record) -> UInt8[np.ndarray, "height width 3"]:
+    """The RGB image of a record. Raises ValueError when it cannot be decoded."""
     image = decode_image(record["image"])
     if image is None:
-        raise ValueError(f"{_image_id(record)}: its image cannot be decoded; delete the prepared data set")
+        raise ValueError(f"{_image_id(record)}: the image cannot be decoded; delete the prepared data set")
     return image
 
 
@@ -106,8 +108,8 @@ def to_annotation(record: Record, size: tuple[int, int] | None = None) -> Annota
     return Annotation(_image_id(record), width, height, Objects(boxes, labels, difficult))
 
 
-def box_sizes(dataset: Dataset) -> np.ndarray:
-    """Widths and heights of all objects relative to their images, (N, 2)."""
+def box_sizes(dataset: Dataset) -> Float64[np.ndarray, "objects 2"]:
+    """Width and height of each object relative to its image."""
     sizes = [(a.objects.boxes[:, 2:] - a.objects.boxes[:, :2]) / [a.width, a.height] for a in dataset.truth()]
     return np.concatenate(sizes)
 

@@ -6,12 +6,12 @@ endless sequence, of which each process takes every `process_count`-th.
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import cv2
 import grain
 import numpy as np
 from absl import logging
+from jaxtyping import Float32, UInt8
 
 from yolojax.data.annotations import Annotation
 from yolojax.data.augment import AugmentConfig
@@ -19,7 +19,8 @@ from yolojax.data.augment import augment as augment_sample
 from yolojax.data.datasets import Dataset, Records, decode_record_image, to_annotation
 
 BATCHES_PER_SIZE = 10
-Sample = dict[str, Any]
+Batch = dict[str, np.ndarray]
+Sample = dict[str, np.ndarray | np.generic]
 
 
 def train_batches(
@@ -34,7 +35,7 @@ def train_batches(
     process_count: int = 1,
     threads: int = 2,
     prefetch: int = 4,
-) -> grain.DatasetIterator:
+) -> grain.DatasetIterator[Batch]:
     """Endless batches of this process's share, in a new order each epoch.
 
     Args:
@@ -50,8 +51,12 @@ def train_batches(
       prefetch: batches that are made ahead.
 
     Returns:
-      An iterator with `get_state` and `set_state`, of dicts: `image` (b, S, S, 3) uint8 RGB, `truth` (b, max_boxes, 5)
-      float32 x, y, w, h, class with all-zero padding, `index` (b,) int64.
+      An iterator with `get_state` and `set_state`; b is batch_size / process_count, S one of `sizes`. Each batch has
+      `image` (b, S, S, 3) uint8 RGB; `truth` (b, max_boxes, 5) float32, centre x, y, width, height relative to the
+      image and the class, padded with rows of zeros; `index` (b,) int64, of the records.
+
+    Raises:
+      ValueError: no size, or a batch that the processes cannot share evenly.
     """
     share = _share(batch_size, process_count)
     if not sizes:
@@ -77,10 +82,11 @@ def eval_batches(
     process_index: int = 0,
     process_count: int = 1,
     threads: int = 2,
-) -> Iterator[dict[str, np.ndarray]]:
-    """Every image once, stretched to `size`; each process gives the same number of batches.
+) -> Iterator[Batch]:
+    """Every image once, in order, stretched to `size`; each process gives the same number of batches.
 
-    Yields dicts: `image` (b, size, size, 3) uint8 RGB, `index` (b,) int32, `valid` (b,) bool, False for padding.
+    A batch has `image` (b, size, size, 3) uint8 RGB, `index` (b,) int32 of the records, and `valid` (b,) bool, False
+    for padding; b is batch_size / process_count. Raises ValueError when the processes cannot share a batch evenly.
     """
     share = _share(batch_size, process_count)
     count = -(-len(dataset) // batch_size) * batch_size
@@ -89,7 +95,7 @@ def eval_batches(
 
 
 def _share(batch_size: int, process_count: int) -> int:
-    """Images of a batch on each process."""
+    """How many images of a batch each process makes."""
     if batch_size <= 0 or batch_size % process_count:
         raise ValueError(f"batch_size {batch_size}, expected a multiple of the {process_count} process(es)")
     return batch_size // process_count
@@ -109,7 +115,7 @@ def _log_crowded(dataset: Dataset, max_boxes: int) -> None:
         )
 
 
-def _iterate(batches: grain.MapDataset, threads: int, prefetch: int) -> grain.DatasetIterator:
+def _iterate(batches: grain.MapDataset[Batch], threads: int, prefetch: int) -> grain.DatasetIterator[Batch]:
     """Batches made ahead by `threads` threads."""
     # These threads are the parallelism; OpenCV's own would compete with them.
     cv2.setNumThreads(1)
@@ -132,7 +138,7 @@ class _Sized:
 
 @dataclasses.dataclass(frozen=True)
 class _TrainSample(grain.transforms.RandomMap):
-    """(record index, size) to a sample."""
+    """Makes a sample of a record index and an image size."""
 
     source: Records
     max_boxes: int
@@ -154,7 +160,7 @@ class _TrainSample(grain.transforms.RandomMap):
 
 @dataclasses.dataclass(frozen=True)
 class _EvalSample(grain.transforms.Map):
-    """A position to a sample; positions after the last record are padding."""
+    """Makes a sample of a position; positions after the last record are padding."""
 
     source: Records
     size: int
@@ -168,14 +174,14 @@ class _EvalSample(grain.transforms.Map):
         return {"image": image, "index": np.int32(position), "valid": np.bool_(valid)}
 
 
-def relative_truth(annotation: Annotation) -> np.ndarray:
-    """(N, 5) float32 centre x, y, width, height relative to the image, class; as Darknet's voc_label.py."""
+def relative_truth(annotation: Annotation) -> Float32[np.ndarray, "objects 5"]:
+    """Centre x, y, width, height relative to the image, and class, as Darknet's voc_label.py computes them."""
     boxes = annotation.objects.boxes - 1
     size = np.array([annotation.width, annotation.height])
     centre, extent = (boxes[:, :2] + boxes[:, 2:]) / 2 / size, (boxes[:, 2:] - boxes[:, :2]) / size
     return np.concatenate([centre, extent, annotation.objects.labels[:, None]], axis=1).astype(np.float32)
 
 
-def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """(H, W, 3) -> (size, size, 3), stretched, bilinear."""
+def resize(image: UInt8[np.ndarray, "height width 3"], size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
+    """The image stretched to a square, bilinear."""
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)

@@ -2,8 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import tensorflow_datasets as tfds
 
@@ -12,17 +11,13 @@ from yolojax.data import devkit, shapes, voc
 SPLITS = ("train", "validation", "trainval", "test")
 
 
-class Build(Protocol):
-    """Makes the TFDS builders whose records together are a split.
+Build = Callable[[str, str, Sequence[str] | None, str | None], Sequence[tfds.core.DatasetBuilder]]
+"""(argument, split, names, data_dir) -> the TFDS builders whose records together are the split.
 
-    `argument` is what follows the colon, "" for a source that takes none; `names` the classes that the caller wants, in
-    their order; `data_dir` where TFDS keeps prepared data, None for its default. A trainval that a builder does not
-    have is read as its train and validation. Raises ValueError for what a user can mend.
-    """
-
-    def __call__(
-        self, argument: str, split: str, names: Sequence[str] | None, data_dir: str | None, /
-    ) -> Sequence[tfds.core.DatasetBuilder]: ...
+`argument` is what follows the colon, "" for a source that takes none; `names` the classes that the caller wants, in
+their order; `data_dir` where TFDS keeps prepared data, None for its default. A trainval that a builder does not have is
+read as its train and validation. Raises ValueError for what a user can mend.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
