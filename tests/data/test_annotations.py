@@ -126,7 +126,7 @@ def test_names_come_from_the_annotations_sorted(tmp_path):
     files = {"a": (None, xml(("dog", 1, 1, 9, 9), ("cat", 1, 1, 9, 9))), "b": (None, xml(("ant", 1, 1, 9, 9)))}
     devkit = write_devkit(tmp_path, files, train="a b c")
     assert read_names(devkit, ["a", "b", "c"]) == ("ant", "cat", "dog")
-    with pytest.raises(ValueError, match="no object in its annotations"):
+    with pytest.raises(ValueError, match="its annotations have no objects"):
         read_names(devkit, ["c"])
 
 

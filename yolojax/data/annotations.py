@@ -1,11 +1,11 @@
-"""What an image shows, from whatever format, with a decision for everything that is wrong with it.
+"""The objects of an image, whatever format they come from, and what happens to those that are wrong.
 
 | what | what happens |
 |---|---|
-| a box of no area, or turned around | dropped, counted |
+| a box of no area, or whose sides are swapped | dropped, counted |
 | a box partly outside the image | clipped, counted |
 | a box wholly outside | dropped, counted |
-| a class that is not in the names | dropped, counted |
+| an object of a class that is not in the names | dropped, counted |
 | an image without objects | kept |
 | a grey or CMYK image | read as RGB |
 | a listed image, or its annotation, that is missing | skipped, counted |
@@ -13,8 +13,8 @@
 | an annotation that its format cannot read | AnnotationError with the file |
 | a split without a usable image | ValueError |
 
-All is decided when a data set is prepared, so that no worker fails halfway. The counts are kept with the prepared data
-and go to the log, in one line, each time the split is opened.
+This is decided when a data set is prepared, so that training does not fail halfway. The counts are kept with the
+prepared data and go to the log, in one line, each time the split is opened.
 """
 
 import collections
@@ -43,9 +43,15 @@ class Annotation(NamedTuple):
 
 
 class Found(NamedTuple):
-    """One object as a format tells of it: class, box (xmin, ymin, xmax, ymax) in 1-based pixels, the devkit's remarks.
+    """One object of an annotation.
 
-    The box holds finite numbers; what else may be wrong with it, `clean_objects` decides. `pose` is one of `POSES`.
+    Attributes:
+      name: the class.
+      box: xmin, ymin, xmax, ymax in 1-based inclusive pixels; finite numbers. `clean_objects` handles all else that may
+        be wrong with it.
+      difficult: VOC's average precision counts the object neither as found nor as missed.
+      truncated: only a part of the object is in the image.
+      pose: one of `POSES`.
     """
 
     name: str
@@ -59,11 +65,11 @@ class Counts(collections.Counter[str]):
     """How often each decision of the table above was taken."""
 
     def __str__(self) -> str:
-        """One line; empty when nothing happened."""
+        """One line, "" when all counts are 0."""
         return ", ".join(f"{count} {what}" for what, count in sorted(self.items()))
 
     def log(self, source: str) -> None:
-        """One warning; none when nothing happened."""
+        """Writes one warning, unless all counts are 0."""
         if self:
             logging.warning("%s: %s", source, self)
 
@@ -81,7 +87,7 @@ def clean_objects(found: Sequence[Found], width: int, height: int, names: Sequen
         elif _no_area(box):
             counts["boxes outside the image dropped"] += 1
         else:
-            # Many devkits count from 0; a pixel over the edge is no news.
+            # Many devkits count from 0; a pixel beyond the edge is not worth a line.
             if xmin < 0 or ymin < 0 or xmax > width + 1 or ymax > height + 1:
                 counts["boxes clipped to the image"] += 1
             usable.append(item._replace(box=box))
@@ -89,13 +95,13 @@ def clean_objects(found: Sequence[Found], width: int, height: int, names: Sequen
 
 
 def _no_area(box: tuple[float, float, float, float]) -> bool:
-    """In whole pixels, as boxes are read back."""
+    """Whether the box is empty in whole pixels, in which boxes are read back."""
     xmin, ymin, xmax, ymax = map(round, box)
     return xmax <= xmin or ymax <= ymin
 
 
 def to_objects(found: Sequence[Found], names: Sequence[str]) -> Objects:
-    """Objects as arrays; a label is the class's place in `names`."""
+    """The objects as arrays; a label is the position of the class in `names`."""
     return Objects(
         np.array([item.box for item in found], np.float64).reshape(-1, 4),
         np.array([names.index(item.name) for item in found], np.int32),

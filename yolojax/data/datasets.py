@@ -1,4 +1,4 @@
-"""Opening a data set by its name: prepared by TFDS if need be, then random access to its records."""
+"""Opens a data set by its name: TFDS prepares it if need be, then its records can be read in any order."""
 
 import dataclasses
 import os
@@ -31,7 +31,13 @@ class Records(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """One split. `source[i]` is a record with the features of TFDS's `voc`, its image still encoded."""
+    """One split of a data set.
+
+    Attributes:
+      names: the classes in their order.
+      source: the records, with the features of TFDS's `voc`, images still encoded.
+      description: name, split and number of images, for logs and reports.
+    """
 
     names: tuple[str, ...]
     source: Records
@@ -49,12 +55,12 @@ class Dataset:
         return _image_id(self.source[index])
 
     def truth(self) -> list[Annotation]:
-        """What each image shows, boxes in 1-based pixels; without decoding the images."""
+        """The objects of each image, boxes in 1-based pixels. Reads the headers of the images only."""
         return [to_annotation(self.source[i]) for i in range(len(self))]
 
 
 def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: Sequence[str] | None = None) -> Dataset:
-    """A split of a data set, prepared if it is not yet.
+    """A split of a data set, which is prepared first if need be.
 
     Args:
       spec: the name of a source, with its argument after a colon: `voc0712`, `devkit:FOLDER`, ... (see `SOURCES`).
@@ -63,7 +69,7 @@ def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: S
       names: the classes, in their order, of a folder that does not fix them; None takes those of its annotations.
 
     Raises:
-      ValueError: an unknown source or split, an empty split, or data that cannot be had, with what to do.
+      ValueError: an unknown source or split, an empty split, or data that are missing or damaged, with what to do.
     """
     source, argument = find_source(spec, split)
     builders = source.build(argument, split, names, data_dir)
@@ -74,18 +80,19 @@ def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: S
 
 
 class Concatenated:
-    """Several sources as one."""
+    """The records of several parts, one after the other."""
 
-    def __init__(self, sources: Sequence[Records]):
-        self._sources = sources
-        self._ends = np.cumsum([len(source) for source in sources])
+    def __init__(self, parts: Sequence[Records]):
+        self._parts = parts
+        self._ends = np.cumsum([len(part) for part in parts])
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def __getitem__(self, index: int) -> Record:
-        part = int(np.searchsorted(self._ends, index, side="right"))
-        return self._sources[part][index - int(self._ends[part] - len(self._sources[part]))]
+        which = int(np.searchsorted(self._ends, index, side="right"))
+        part = self._parts[which]
+        return part[index - int(self._ends[which] - len(part))]
 
 
 def decode_record_image(record: Record) -> UInt8[np.ndarray, "height width 3"]:
@@ -97,7 +104,10 @@ def decode_record_image(record: Record) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def to_annotation(record: Record, size: tuple[int, int] | None = None) -> Annotation:
-    """The record's truth in 1-based whole pixels; `size` is width and height, from the image's header if not given."""
+    """The objects of a record, boxes in whole 1-based pixels.
+
+    `size` is the image's width and height; None reads them from the image's header.
+    """
     width, height = size or image_size(record["image"])
     objects = record["objects"]
     relative = np.asarray(objects["bbox"], np.float64).reshape(-1, 4)  # ymin, xmin, ymax, xmax
@@ -132,7 +142,7 @@ def _open_split(builder: tfds.core.DatasetBuilder, split: str, spec: str) -> Rec
 
 
 def _read_tfrecords(builder: tfds.core.DatasetBuilder, splits: Sequence[str]) -> list[Record]:
-    """Data that TFDS prepared in its default format, which has no random access: held in memory, images encoded."""
+    """The records of data in TFDS's default format, which has no random access: all in memory, images encoded."""
     features, decoders = builder.info.features, {"image": tfds.decode.SkipDecoding()}
     paths = [path for split in splits for path in builder.info.splits[split].filepaths]
     logging.info("%s is prepared as tfrecord: reading it into memory", builder.info.full_name)

@@ -55,7 +55,7 @@ def list_images(devkit: pathlib.Path, split: str, names: tuple[str, ...], ids: l
 def find_devkit(folder: str | os.PathLike[str]) -> pathlib.Path:
     """The folder that holds Annotations/ and ImageSets/Main/: `folder` itself, or VOCdevkit/VOC* in it.
 
-    Raises ValueError when there is none, or more than one.
+    Raises ValueError unless it finds exactly one.
     """
     root = pathlib.Path(folder)
     found = [root, *sorted(root.glob("VOC*")), *sorted(root.glob("VOCdevkit/VOC*"))]
@@ -67,14 +67,17 @@ def find_devkit(folder: str | os.PathLike[str]) -> pathlib.Path:
 
 
 def split_file(devkit: pathlib.Path, split: str) -> pathlib.Path:
-    """Where a devkit folder lists the images of a split. Raises ValueError for an unknown split."""
+    """The file in which a devkit folder lists the images of a split. Raises ValueError for an unknown split."""
     if split not in SPLIT_FILES:
         raise ValueError(f"split {split!r}, expected one of {', '.join(SPLIT_FILES)}")
     return devkit / "ImageSets" / "Main" / f"{SPLIT_FILES[split]}.txt"
 
 
 def read_split(devkit: pathlib.Path, split: str) -> list[str]:
-    """The image ids of a split, each once, as ImageSets/Main lists them; ids that leave the folder are refused."""
+    """The image ids of a split, each once, in the order of ImageSets/Main.
+
+    Raises ValueError for a list that is missing, and for an id that is a path.
+    """
     path = split_file(devkit, split)
     if not path.is_file():
         raise ValueError(f"{path}: no such file, so there is no {split} split")
@@ -92,19 +95,19 @@ def read_split(devkit: pathlib.Path, split: str) -> list[str]:
 
 
 def read_xml(path: pathlib.Path) -> bytes:
-    """The bytes of an annotation. Raises AnnotationError for what is too long to be one."""
+    """The bytes of an annotation. Raises AnnotationError when the file is too long to be one."""
     return read_bytes(path, MAX_BYTES, "a devkit annotation", AnnotationError)
 
 
 def read_names(devkit: pathlib.Path, ids: Sequence[str]) -> tuple[str, ...]:
-    """Every class in the annotations of `ids`, sorted."""
+    """Every class in the annotations of `ids`, sorted. Raises ValueError when they have no objects."""
     names: set[str] = set()
     for image_id in ids:
         path = _xml_path(devkit, image_id)
         if path.is_file():
             names |= {found.name for found in parse_annotation(read_xml(path), str(path))[2]}
     if not names:
-        raise ValueError(f"{devkit}: no object in its annotations, so no class")
+        raise ValueError(f"{devkit}: its annotations have no objects, so its classes are unknown")
     return tuple(sorted(names))
 
 

@@ -1,4 +1,4 @@
-"""One devkit annotation: XML to the objects of an image."""
+"""Reads one devkit annotation: XML to the objects of an image."""
 
 import math
 from xml.etree import ElementTree
@@ -11,9 +11,10 @@ MAX_SIDE = 1_000_000  # pixels
 
 
 def parse_annotation(data: bytes, source: str) -> tuple[int, int, list[Found]]:
-    """Width, height (0 when not told) and objects of a devkit XML; `source` is the file's name in AnnotationError.
+    """Width and height of the image in pixels (0 where the XML does not say), and its objects.
 
-    A DOCTYPE is refused: without one nothing expands, and nothing outside the file is read.
+    Raises AnnotationError, which names the file as `source`, for anything but a devkit annotation. A DOCTYPE is
+    refused: without one no entity expands, and no other file is read.
     """
     if len(data) > MAX_BYTES:
         raise AnnotationError(f"{source}: more than {MAX_BYTES} bytes, expected a devkit annotation")
@@ -30,7 +31,7 @@ def parse_annotation(data: bytes, source: str) -> tuple[int, int, list[Found]]:
 
 
 class _PlainBuilder(ElementTree.TreeBuilder):
-    """Refuses a DOCTYPE in whatever encoding: entities that expand themselves need one, and a devkit file has none."""
+    """Refuses a DOCTYPE in any encoding: entities need one, and devkit annotations do without."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         raise ValueError("has a DOCTYPE")

@@ -1,4 +1,4 @@
-"""Encoded images to RGB arrays."""
+"""Reads encoded images as RGB arrays."""
 
 import io
 import os
@@ -17,7 +17,7 @@ ENDS = (b"\xff\xd9", b"IEND\xaeB`\x82")  # of a JPEG, of a PNG
 NOT_WHOLE = "cannot be decoded to its end, expected a JPEG or PNG image"
 MAX_IMAGE_BYTES = 1 << 28
 MAX_PIXELS = 80_000_000  # 240 MB decoded; Pillow warns from 89 million on
-# A few bytes make a progressive JPEG go over all its pixels once more.
+# Each scan of a progressive JPEG takes a few bytes and goes over all pixels.
 MAX_PIXEL_SCANS = 2_000_000_000
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 ALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # JPEG markers without a length
@@ -78,7 +78,7 @@ def _has_all_chunks(png: bytes) -> bool:
 
 
 def _refusal(data: bytes) -> str:
-    """Why an image is not decoded; empty when nothing in its header speaks against it."""
+    """Why an image is not decoded, "" when its header gives no reason."""
     try:
         width, height = image_size(data)
     except OSError:
@@ -95,12 +95,12 @@ def _refusal(data: bytes) -> str:
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether the image has all its data; OpenCV fills what is missing with grey and says nothing."""
+    """Whether the image is complete; OpenCV fills missing parts with grey and does not say so."""
     if _refusal(data):
         return False
     if data.endswith(ENDS):
         return True
-    # Some cameras write more after the image: then it has to be read to know.
+    # Some cameras write more bytes after the image, so only decoding tells.
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             image.load()

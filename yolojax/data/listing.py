@@ -62,7 +62,7 @@ def examples(listing: Listing, counts: Counts) -> Iterator[tuple[str, Example]]:
         used += 1
         yield image_id, example(data, f"{image_id}.jpg", *size, clean_objects(found, *size, listing.names, counts))
     if not used:
-        raise ValueError(f"{listing}: no usable image ({counts or 'none is listed'})")
+        raise ValueError(f"{listing}: no usable image ({counts or 'it lists no image'})")
 
 
 def _usable_size(data: bytes) -> tuple[int, int] | None:

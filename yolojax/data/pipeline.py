@@ -41,14 +41,14 @@ def train_batches(
     Args:
       dataset: the training split.
       batch_size: over all processes; a multiple of `process_count`.
-      sizes: image sizes in pixels; one of them for 10 batches, then another, as Darknet does.
+      sizes: image sizes in pixels; as in Darknet, each 10 batches take one of them at random.
       seed: of the order, the sizes and the augmentation.
-      max_boxes: rows of the truth. An image with more objects keeps so many: a random choice where it is augmented.
-      augment: how much; None only resizes.
-      process_index: which process this is.
-      process_count: of how many.
-      threads: that decode and augment.
-      prefetch: batches that are made ahead.
+      max_boxes: rows of the truth. An image with more objects keeps so many of them, at random if it is augmented.
+      augment: how much an image may change; None only resizes it.
+      process_index: the number of this process, from 0.
+      process_count: how many processes share a batch.
+      threads: how many threads decode and augment.
+      prefetch: how many batches are made ahead.
 
     Returns:
       An iterator with `get_state` and `set_state`; b is batch_size / process_count, S one of `sizes`. Each batch has
@@ -60,7 +60,7 @@ def train_batches(
     """
     share = _share(batch_size, process_count)
     if not sizes:
-        raise ValueError("no size in sizes, expected at least one multiple of the network's stride")
+        raise ValueError("sizes is empty, expected at least one multiple of the network's stride")
     _log_crowded(dataset, max_boxes)
     samples = (
         grain.MapDataset.range(len(dataset))
@@ -102,7 +102,7 @@ def _share(batch_size: int, process_count: int) -> int:
 
 
 def _log_crowded(dataset: Dataset, max_boxes: int) -> None:
-    """One line when images have more objects than the truth has rows."""
+    """Warns in one line when images have more objects than the truth has rows."""
     counts = [len(dataset.source[i]["objects"]["label"]) for i in range(len(dataset))]
     over = [count - max_boxes for count in counts if count > max_boxes]
     if over:
@@ -116,7 +116,7 @@ def _log_crowded(dataset: Dataset, max_boxes: int) -> None:
 
 
 def _iterate(batches: grain.MapDataset[Batch], threads: int, prefetch: int) -> grain.DatasetIterator[Batch]:
-    """Batches made ahead by `threads` threads."""
+    """Starts the threads that make batches ahead."""
     # These threads are the parallelism; OpenCV's own would compete with them.
     cv2.setNumThreads(1)
     return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch)))
@@ -124,7 +124,7 @@ def _iterate(batches: grain.MapDataset[Batch], threads: int, prefetch: int) -> g
 
 @dataclasses.dataclass(frozen=True)
 class _Sized:
-    """Adds to a record's index the image size of the batch that it falls into."""
+    """Adds the image size of its batch to a record's index."""
 
     sizes: tuple[int, ...]
     batch_size: int

@@ -27,7 +27,7 @@ def prepare(builder: tfds.core.DatasetBuilder) -> tfds.core.DatasetBuilder:
         with _user_errors():
             builder.download_and_prepare(file_format="array_record", download_config=config)
     except OSError:
-        # Another process prepared the same data meanwhile, and was the first to move it to its place.
+        # Another process prepared the same data meanwhile, and moved it into place first.
         if not is_prepared(builder):
             raise
         builder.info.read_from_directory(builder.data_dir)
@@ -35,7 +35,7 @@ def prepare(builder: tfds.core.DatasetBuilder) -> tfds.core.DatasetBuilder:
 
 
 def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
-    """Whether the builder's data is there."""
+    """Whether the builder's data is on the disk."""
     return (pathlib.Path(builder.data_dir) / "dataset_info.json").exists()
 
 
@@ -53,7 +53,7 @@ def is_reachable(url: str) -> bool:
 
 @contextlib.contextmanager
 def _user_errors() -> Iterator[None]:
-    """TFDS wraps what a generator raises; a ValueError of ours is raised as it was."""
+    """Raises a generator's ValueError as it was, without TFDS's wrapping, and a wrong checksum as a ValueError."""
     try:
         yield
     except RuntimeError as error:

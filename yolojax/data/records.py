@@ -60,7 +60,7 @@ def voc_features(names: Sequence[str]) -> tfds.features.FeaturesDict:
 
 
 def example(image: bytes, filename: str, width: int, height: int, found: Sequence[Found]) -> Example:
-    """A record as the features want it; boxes become value / size of 1-based pixels, as in the stock builder."""
+    """A record for TFDS to write; boxes become 1-based pixels over the image's size, as in the stock builder."""
     objects = []
     for item in found:
         xmin, ymin, xmax, ymax = item.box
@@ -83,14 +83,14 @@ def example(image: bytes, filename: str, width: int, height: int, found: Sequenc
 
 
 def dataset_info(builder: tfds.core.DatasetBuilder, names: Sequence[str], **about: str) -> tfds.core.DatasetInfo:
-    """What TFDS keeps of a data set: features, and as metadata what was dropped from each split, as text."""
+    """What TFDS keeps of a data set: its features and, as metadata, the counts of each split."""
     metadata = tfds.core.MetadataDict()
     return tfds.core.DatasetInfo(builder=builder, features=voc_features(names), metadata=metadata, **about)
 
 
 @contextlib.contextmanager
 def recorded_counts(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[Counts]:
-    """Counts of a split, kept in the builder's metadata at the end."""
+    """Counts of a split, which the builder's metadata keep as text when the split is done."""
     counts = Counts()
     yield counts
     builder.info.metadata[split] = str(counts)

@@ -50,7 +50,7 @@ class ShapesBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
 def draw_sample(split: str, index: int) -> tuple[UInt8[np.ndarray, "160 160 3"], list[Found]]:
     """The RGB image `index` of a split, and the shapes in it.
 
-    A later shape covers earlier ones, of which at least 60% stays in sight; boxes are those of the whole shapes.
+    A later shape may cover earlier ones, of each of which at least 60% stays visible; boxes are of whole shapes.
     """
     rng = np.random.default_rng([list(SHAPE_SPLITS).index(split), index])
     image = _texture(rng, contrast=60)
