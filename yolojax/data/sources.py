@@ -10,7 +10,6 @@ from yolojax.data import devkit, shapes, voc
 
 SPLITS = ("train", "validation", "trainval", "test")
 
-
 Build = Callable[[str, str, Sequence[str] | None, str | None], Sequence[tfds.core.DatasetBuilder]]
 """(argument, split, names, data_dir) -> the TFDS builders whose records together are the split.
 
@@ -84,4 +83,4 @@ def find_source(spec: str, split: str) -> tuple[Source, str]:
 
 
 def _either(choices: Sequence[str]) -> str:
-    return f"{', '.join(choices[:-1])} or {choices[-1]}"
+    return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
