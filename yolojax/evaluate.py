@@ -8,12 +8,12 @@ import pathlib
 
 from absl import flags
 
-from yolojax import cli, data, runs, training
+from yolojax import cli, runs, training
 
 MODEL = flags.DEFINE_string("model", "", "A checkpoint folder, a run's workdir or a .weights file.")
 CFG = flags.DEFINE_string("cfg", "", "The .cfg of a .weights file; beside it by default.")
 NAMES = flags.DEFINE_string("names", "", "A file with one class name per line.")
-DATA = flags.DEFINE_string("data", "voc2007", f"{data.describe_sources()}.")
+DATA = flags.DEFINE_string("data", "voc2007", "voc2007, voc2012, voc0712, devkit:FOLDER or shapes.")
 DATA_DIR = flags.DEFINE_string("data_dir", "", "Where TFDS keeps prepared data.")
 SPLIT = flags.DEFINE_string("split", "test", "train, validation, trainval or test.")
 SIZE = flags.DEFINE_integer("size", 416, "Input size in pixels.")
