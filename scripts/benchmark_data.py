@@ -17,7 +17,7 @@ from absl import app, flags
 from yolojax import data
 from yolojax.data import datasets, pipeline
 
-DATA = flags.DEFINE_string("data", "shapes", "shapes, devkit:FOLDER or a name that the configs take.")
+DATA = flags.DEFINE_string("data", "shapes", f"{data.describe_sources()}.")
 SPLIT = flags.DEFINE_string("split", "train", "Which part of it.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Where TFDS keeps prepared data.")
 SIZE = flags.DEFINE_integer("size", 416, "Side of the images in a batch, in pixels.")

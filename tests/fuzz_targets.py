@@ -15,7 +15,7 @@ import numpy as np
 
 from tests import helpers
 from yolojax import darknet, detection
-from yolojax.data import annotations, images
+from yolojax.data import annotations, devkit, devkit_xml, images
 from yolojax.export import compressed, container
 from yolojax.network import Architecture, Convolutional, Maxpool, Net
 from yolojax.pruning.sensitivity_file import read_sensitivity
@@ -84,7 +84,7 @@ def _read_weights(data: bytes, folder: pathlib.Path) -> None:
 
 
 def _read_annotation(data: bytes, folder: pathlib.Path) -> None:
-    width, height, found = annotations.parse_annotation(data, "f.xml")
+    width, height, found = devkit_xml.parse_annotation(data, "f.xml")
     usable = annotations.clean_objects(found, width, height, NAMES, annotations.Counts())
     objects = annotations.to_objects(usable, NAMES)
     assert np.isfinite(objects.boxes).all()
@@ -94,7 +94,7 @@ def _read_annotation(data: bytes, folder: pathlib.Path) -> None:
 def _read_list(data: bytes, folder: pathlib.Path) -> None:
     (folder / "ImageSets/Main").mkdir(parents=True, exist_ok=True)
     _write(data, folder, "ImageSets/Main/test.txt")
-    for image_id in annotations.read_split(folder, "test"):
+    for image_id in devkit.read_split(folder, "test"):
         path = (folder / "Annotations" / f"{image_id}.xml").resolve()
         assert path.parent == (folder / "Annotations").resolve(), image_id
 

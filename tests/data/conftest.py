@@ -6,11 +6,11 @@ import pathlib
 import numpy as np
 import pytest
 from tensorflow_datasets.core.download import checksums
-from tensorflow_datasets.object_detection import voc
+from tensorflow_datasets.object_detection import voc as stock
 
 import yolojax
 from tests.data.tiny import FILES, jpeg, pack, png, write_devkit, xml
-from yolojax.data import Dataset, builders, open_dataset
+from yolojax.data import Dataset, open_dataset, voc
 
 
 def record(number: int, width: int, height: int, *boxes: tuple) -> dict:
@@ -37,8 +37,8 @@ def six() -> Dataset:
 
 def accept_tars(patch: pytest.MonkeyPatch, manual: pathlib.Path) -> None:
     """Takes the tars in the folder `manual` for the official ones."""
-    infos = {voc._VOC_DATA_URL + path.name: checksums.compute_url_info(path) for path in manual.iterdir()}
-    patch.setattr(builders.VocBuilder, "url_infos", infos)
+    infos = {stock._VOC_DATA_URL + path.name: checksums.compute_url_info(path) for path in manual.iterdir()}
+    patch.setattr(voc.VocBuilder, "url_infos", infos)
 
 
 @pytest.fixture(scope="session")

@@ -5,17 +5,9 @@ import pytest
 
 from tests.data.tiny import write_devkit, xml
 from yolojax.data import Annotation, AnnotationError, read_annotations
-from yolojax.data.annotations import (
-    MAX_BYTES,
-    Counts,
-    Found,
-    clean_objects,
-    find_devkit,
-    parse_annotation,
-    read_names,
-    read_split,
-    to_objects,
-)
+from yolojax.data.annotations import Counts, Found, clean_objects, to_objects
+from yolojax.data.devkit import find_devkit, read_names, read_split
+from yolojax.data.devkit_xml import MAX_BYTES, parse_annotation
 
 FULL = b"""<annotation><folder>VOC2007</folder><size><width>353</width><height>500</height><depth>3</depth></size>
 <object><name>dog</name><pose>Left</pose><truncated>1</truncated><difficult>0</difficult>
@@ -134,7 +126,7 @@ def test_names_come_from_the_annotations_sorted(tmp_path):
     files = {"a": (None, xml(("dog", 1, 1, 9, 9), ("cat", 1, 1, 9, 9))), "b": (None, xml(("ant", 1, 1, 9, 9)))}
     devkit = write_devkit(tmp_path, files, train="a b c")
     assert read_names(devkit, ["a", "b", "c"]) == ("ant", "cat", "dog")
-    with pytest.raises(ValueError, match="no object in its annotations"):
+    with pytest.raises(ValueError, match="its annotations have no objects"):
         read_names(devkit, ["c"])
 
 

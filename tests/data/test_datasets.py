@@ -13,7 +13,7 @@ from array_record.python import array_record_module
 from tests.data.conftest import accept_tars
 from tests.data.tiny import cmyk_jpeg, jpeg, pack, png, with_exif_orientation, write_devkit, xml
 from yolojax import data
-from yolojax.data import builders
+from yolojax.data import voc
 from yolojax.data.datasets import Concatenated
 
 DOG = ("dog", 3, 4, 20, 28)
@@ -128,9 +128,9 @@ def test_a_changed_folder_is_prepared_again(tmp_path):
 
 
 def test_records_are_found_in_any_of_several_sources():
-    source = Concatenated([["a", "b"], ["c"], ["d", "e", "f"]])
+    source = Concatenated([[{"image": name} for name in part] for part in (b"ab", b"c", b"def")])
     assert len(source) == 6
-    assert [source[i] for i in range(6)] == list("abcdef")
+    assert bytes(source[i]["image"] for i in range(6)) == b"abcdef"
 
 
 def test_box_sizes(six):
@@ -195,7 +195,7 @@ def test_what_tfds_prepared_as_tfrecord_is_read(prepared, tmp_path):
 
 def test_real_voc_images_in_the_official_layout(shared_data, tmp_path, monkeypatch):
     devkit = shared_data / "voc2007-mini" / "VOCdevkit" / "VOC2007"
-    tars = dict(builders.VocBuilder.BUILDER_CONFIGS[0].filenames)
+    tars = dict(voc.VocBuilder.BUILDER_CONFIGS[0].filenames)
     for name in tars.values():
         pack(devkit, tmp_path / "downloads" / "manual" / name)
     accept_tars(monkeypatch, tmp_path / "downloads" / "manual")

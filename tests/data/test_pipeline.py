@@ -123,7 +123,7 @@ def test_crowded_images_are_counted(six, warned):
     [
         ({"batch_size": 6, "process_count": 4}, r"batch_size 6, expected a multiple of the 4 process\(es\)"),
         ({"batch_size": 0}, "batch_size 0, expected"),
-        ({"sizes": ()}, "no size in sizes"),
+        ({"sizes": ()}, "sizes is empty"),
     ],
 )
 def test_what_cannot_be(six, changes, says):

@@ -6,12 +6,12 @@ import urllib.request
 
 import pytest
 from tensorflow_datasets.core.download import checksums, resource
-from tensorflow_datasets.object_detection import voc
+from tensorflow_datasets.object_detection import voc as stock
 
 from tests.data.conftest import accept_tars
 from tests.data.tiny import FILES, pack, write_devkit
 from yolojax import data
-from yolojax.data import builders, preparation, records
+from yolojax.data import devkit, listing, preparation, voc
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_proxy_is_asked_in_place_of_the_host(monkeypatch, listening, closed, f
 
 
 def test_without_network_it_says_at_once_what_to_fetch(monkeypatch, tmp_path, closed):
-    monkeypatch.setattr(voc, "_VOC_DATA_URL", f"https://127.0.0.1:{closed}/")
+    monkeypatch.setattr(stock, "_VOC_DATA_URL", f"https://127.0.0.1:{closed}/")
     start = time.monotonic()
     with pytest.raises(ValueError, match="is not prepared in") as caught:
         data.open_dataset("voc0712", "trainval", data_dir=str(tmp_path))
@@ -60,7 +60,7 @@ def test_without_network_it_says_at_once_what_to_fetch(monkeypatch, tmp_path, cl
 
 
 def test_only_what_is_missing_is_asked_for(monkeypatch, tmp_path, closed):
-    monkeypatch.setattr(voc, "_VOC_DATA_URL", f"https://127.0.0.1:{closed}/")
+    monkeypatch.setattr(stock, "_VOC_DATA_URL", f"https://127.0.0.1:{closed}/")
     manual = tmp_path / "downloads" / "manual"
     pack(write_devkit(tmp_path / "d", FILES, train="000005"), manual / "VOCtest_06-Nov-2007.tar")
     with pytest.raises(ValueError, match=r"put the official VOCtrainval_06-Nov-2007.tar into .*manual$"):
@@ -68,17 +68,17 @@ def test_only_what_is_missing_is_asked_for(monkeypatch, tmp_path, closed):
 
 
 def test_what_tfds_downloaded_before_is_there(monkeypatch, tmp_path, closed):
-    monkeypatch.setattr(voc, "_VOC_DATA_URL", f"https://127.0.0.1:{closed}/")
+    monkeypatch.setattr(stock, "_VOC_DATA_URL", f"https://127.0.0.1:{closed}/")
     (tmp_path / "downloads" / "voc").mkdir(parents=True)
     infos = {}
     for name in ("VOCtrainval_06-Nov-2007.tar", "VOCtest_06-Nov-2007.tar"):
-        url = voc._VOC_DATA_URL + name
+        url = stock._VOC_DATA_URL + name
         infos[url] = checksums.UrlInfo(9, "ab" * 32, name)
         (tmp_path / "downloads" / "voc" / resource.get_dl_fname(url, "ab" * 32)).touch()
-    monkeypatch.setattr(builders.VocBuilder, "url_infos", infos)
-    preparation.check_downloads(builders.VocBuilder(config="2007", data_dir=tmp_path))  # raises nothing
+    monkeypatch.setattr(voc.VocBuilder, "url_infos", infos)
+    voc.check_downloads(voc.VocBuilder(config="2007", data_dir=tmp_path))  # raises nothing
     with pytest.raises(ValueError, match=r"put the official VOCtrainval_11-May-2012.tar into"):
-        preparation.check_downloads(builders.VocBuilder(config="2012", data_dir=tmp_path))
+        voc.check_downloads(voc.VocBuilder(config="2012", data_dir=tmp_path))
 
 
 def test_a_damaged_tar_is_named(monkeypatch, tmp_path):
@@ -99,15 +99,15 @@ def test_a_damaged_tar_is_named(monkeypatch, tmp_path):
 def test_another_process_may_be_first(monkeypatch, tmp_path):
     """While one prepares, another finishes the same: the first takes what is there."""
     folder = write_devkit(tmp_path / "d", FILES, train="000005 000007")
-    first, second = (builders.devkit_builders(str(folder), "train", None, str(tmp_path / "tfds"))[0] for _ in range(2))
-    decode = records.decode_image
+    first, second = (devkit.builders(str(folder), "train", None, str(tmp_path / "tfds"))[0] for _ in range(2))
+    decode = listing.decode_image
 
     def decode_late(image: bytes):
-        monkeypatch.setattr(records, "decode_image", decode)
+        monkeypatch.setattr(listing, "decode_image", decode)
         preparation.prepare(second)
         return decode(image)
 
-    monkeypatch.setattr(records, "decode_image", decode_late)
+    monkeypatch.setattr(listing, "decode_image", decode_late)
     assert preparation.prepare(first) is first
     assert len(first.as_data_source(split="train")) == 2
     assert preparation.is_prepared(second)
@@ -117,7 +117,7 @@ def test_another_process_may_be_first(monkeypatch, tmp_path):
 
 def test_a_disk_error_is_not_hidden(monkeypatch, tmp_path):
     folder = write_devkit(tmp_path / "d", FILES, train="000005")
-    (builder,) = builders.devkit_builders(str(folder), "train", None, str(tmp_path / "tfds"))
+    (builder,) = devkit.builders(str(folder), "train", None, str(tmp_path / "tfds"))
 
     def full(image: bytes):
         raise OSError(28, "No space left on device")

@@ -29,7 +29,7 @@ STEPS, SAVE_EVERY, BATCH, SIZES = 20, 5, 8, (32, 48)
 class Counted:
     """A source that counts how often each record is read."""
 
-    def __init__(self, source: data.datasets.Source):
+    def __init__(self, source: data.Records):
         self._source = source
         self.reads: collections.Counter[int] = collections.Counter()
 

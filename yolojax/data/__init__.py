@@ -1,21 +1,31 @@
 """Data sets through TFDS, and batches of them through Grain."""
 
-from yolojax.data.annotations import Annotation, AnnotationError, read_annotations
+from yolojax.data.annotations import Annotation, AnnotationError, Found
 from yolojax.data.augment import AugmentConfig, augment
-from yolojax.data.datasets import Dataset, box_sizes, open_dataset
+from yolojax.data.datasets import Dataset, Records, box_sizes, open_dataset
+from yolojax.data.devkit import read_annotations
 from yolojax.data.images import decode_image, encode_png, read_image
+from yolojax.data.listing import Listing, listing_builder
 from yolojax.data.pipeline import eval_batches, train_batches
+from yolojax.data.sources import SOURCES, Source, describe_sources
 
 __all__ = [
+    "SOURCES",
     "Annotation",
     "AnnotationError",
     "AugmentConfig",
     "Dataset",
+    "Found",
+    "Listing",
+    "Records",
+    "Source",
     "augment",
     "box_sizes",
     "decode_image",
+    "describe_sources",
     "encode_png",
     "eval_batches",
+    "listing_builder",
     "open_dataset",
     "read_annotations",
     "read_image",

@@ -4,13 +4,15 @@ import dataclasses
 
 import cv2
 import numpy as np
+from jaxtyping import Float32, Shaped, UInt8
 
-SMALLEST_SIDE = 0.001
+SMALLEST_SIDE = 0.001  # of the view
 
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
-    """How much: `jitter` is a share of the image's sides, `hue` of the colour circle, the others largest factors."""
+    """How much an image may change: `jitter` is a share of its sides, `hue` a share of the colour circle,
+    `saturation` and `exposure` the largest factors; `flip` mirrors half of the images."""
 
     jitter: float = 0.2
     hue: float = 0.1
@@ -20,19 +22,23 @@ class AugmentConfig:
 
 
 def augment(
-    image: np.ndarray, truth: np.ndarray, size: int, config: AugmentConfig, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """A random view of an image and its truth.
+    image: UInt8[np.ndarray, "height width 3"],
+    truth: Float32[np.ndarray, "objects 5"],
+    size: int,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+) -> tuple[UInt8[np.ndarray, "{size} {size} 3"], Float32[np.ndarray, "kept 5"]]:
+    """A random view of an image and its truth, as Darknet's `load_data_detection` makes it.
 
     Args:
-      image: (H, W, 3) uint8 RGB.
-      truth: (N, 5) float32 centre x, y, width, height relative to the image, class.
-      size: of the result, in pixels.
-      config: how much of each.
+      image: RGB.
+      truth: centre x, y, width, height relative to the image, class.
+      size: the side of the result, in pixels.
+      config: how much of each change.
       rng: decides all of it.
 
     Returns:
-      (size, size, 3) uint8 and (M, 5); boxes are clipped to the view, and dropped where under 0.001 of a side is left.
+      The view, and its boxes in another order: clipped to the view, dropped where under 0.001 of a side is left.
     """
     height, width = image.shape[:2]
     jitter = np.trunc(np.array([width, height, width, height]) * config.jitter)
@@ -50,8 +56,10 @@ def augment(
     return view, rng.permutation(truth)
 
 
-def crop_resize(image: np.ndarray, left: float, top: float, width: float, height: float, size: int) -> np.ndarray:
-    """The given window as (size, size, 3), bilinear; outside the image its edge goes on."""
+def crop_resize(
+    image: UInt8[np.ndarray, "rows columns 3"], left: float, top: float, width: float, height: float, size: int
+) -> UInt8[np.ndarray, "{size} {size} 3"]:
+    """A window of the image, in pixels, stretched to a square, bilinear; beyond the image, the pixels of its edge."""
     scale = np.array([width / size, height / size])
     # Pixel centres of the view, in pixels of the image.
     shift = np.array([left, top]) + scale / 2 - 0.5
@@ -60,16 +68,23 @@ def crop_resize(image: np.ndarray, left: float, top: float, width: float, height
     return cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def move_boxes(truth: np.ndarray, origin: np.ndarray, extent: np.ndarray) -> np.ndarray:
-    """Truth (N, 5) as seen from the window at `origin` of size `extent`, both relative to the image."""
+def move_boxes(
+    truth: Float32[np.ndarray, "objects 5"], origin: Shaped[np.ndarray, "2"], extent: Shaped[np.ndarray, "2"]
+) -> Float32[np.ndarray, "kept 5"]:
+    """The truth as seen in the window at `origin` (x, y) of size `extent` (width, height), relative to the image.
+
+    Boxes are clipped to the window, and dropped where under 0.001 of one of its sides is left.
+    """
     low = np.clip((truth[:, :2] - truth[:, 2:4] / 2 - origin) / extent, 0, 1)
     high = np.clip((truth[:, :2] + truth[:, 2:4] / 2 - origin) / extent, 0, 1)
     moved = np.concatenate([(low + high) / 2, high - low, truth[:, 4:]], axis=1).astype(np.float32)
     return moved[np.all(moved[:, 2:4] >= SMALLEST_SIDE, axis=1)]
 
 
-def distort(image: np.ndarray, hue: float, saturation: float, exposure: float) -> np.ndarray:
-    """An RGB uint8 image with the hue shifted (1 is the whole circle), saturation and value (exposure) multiplied.
+def distort(
+    image: UInt8[np.ndarray, "height width 3"], hue: float, saturation: float, exposure: float
+) -> UInt8[np.ndarray, "height width 3"]:
+    """The RGB image with its hue shifted (1 is the whole circle), its saturation and value (exposure) multiplied.
 
     As in Darknet's `distort_image`, only the resulting RGB is clipped.
     """
@@ -80,6 +95,6 @@ def distort(image: np.ndarray, hue: float, saturation: float, exposure: float) -
 
 
 def _factor(largest: float, rng: np.random.Generator) -> float:
-    """Darknet's `rand_scale`: uniform in 1..largest, or one over that."""
+    """A factor as from Darknet's `rand_scale`: uniform in 1..largest, or one over that."""
     factor = rng.uniform(1, largest)
     return factor if rng.integers(2) else 1 / factor

@@ -1,28 +1,27 @@
-"""Opening a data set by its name: prepared by TFDS if need be, then random access to its records."""
+"""Opens a data set by its name: TFDS prepares it if need be, then its records can be read in any order."""
 
 import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
 import grain
 import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
+from jaxtyping import Float64, UInt8
 
 from yolojax.data.annotations import Annotation
-from yolojax.data.builders import ShapesBuilder, VocBuilder, devkit_builders
 from yolojax.data.images import decode_image, image_size
 from yolojax.data.preparation import prepare
+from yolojax.data.records import Record
+from yolojax.data.sources import find_source
 from yolojax.detection import Objects
 
-SPLITS = ("train", "validation", "trainval", "test")
-YEARS = {"voc2007": ("2007",), "voc2012": ("2012",), "voc0712": ("2007", "2012")}
-Record = dict[str, Any]
 
-
-class Source(Protocol):
+@runtime_checkable
+class Records(Protocol):
     """Random access to records, as TFDS's data sources give it."""
 
     def __len__(self) -> int: ...
@@ -32,17 +31,23 @@ class Source(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """One split. `source[i]` is a record with the features of TFDS's `voc`, its image still encoded."""
+    """One split of a data set.
+
+    Attributes:
+      names: the classes in their order.
+      source: the records, with the features of TFDS's `voc`, images still encoded.
+      description: name, split and number of images, for logs and reports.
+    """
 
     names: tuple[str, ...]
-    source: Source
+    source: Records
     description: str
 
     def __len__(self) -> int:
         return len(self.source)
 
-    def image(self, index: int) -> np.ndarray:
-        """(H, W, 3) uint8 RGB."""
+    def image(self, index: int) -> UInt8[np.ndarray, "height width 3"]:
+        """The RGB image of a record."""
         return decode_record_image(self.source[index])
 
     def image_id(self, index: int) -> str:
@@ -50,68 +55,59 @@ class Dataset:
         return _image_id(self.source[index])
 
     def truth(self) -> list[Annotation]:
-        """What each image shows, boxes in 1-based pixels; without decoding the images."""
+        """The objects of each image, boxes in 1-based pixels. Reads the headers of the images only."""
         return [to_annotation(self.source[i]) for i in range(len(self))]
 
 
 def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: Sequence[str] | None = None) -> Dataset:
-    """A split of a data set, prepared if it is not yet.
+    """A split of a data set, which is prepared first if need be.
 
     Args:
-      spec: `voc2007`, `voc2012`, `voc0712` (both; its test is VOC2007's), `devkit:FOLDER` or `shapes` (generated).
+      spec: the name of a source, with its argument after a colon: `voc0712`, `devkit:FOLDER`, ... (see `SOURCES`).
       split: `train`, `validation`, `trainval` or `test`.
       data_dir: where TFDS keeps prepared data; None is TFDS's default.
-      names: the classes, in their order, of a devkit folder; None takes them from its annotations, sorted.
+      names: the classes, in their order, of a folder that does not fix them; None takes those of its annotations.
 
     Raises:
-      ValueError: an unknown name or split, an empty split, or data that cannot be had, with what to do.
+      ValueError: an unknown source or split, an empty split, or data that are missing or damaged, with what to do.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split {split!r}, expected one of {', '.join(SPLITS)}")
-    kind, _, folder = spec.partition(":")
-    builders: Sequence[Any]
-    if kind in YEARS and not folder:
-        if spec == "voc2012" and split == "test":
-            raise ValueError("voc2012 test has no public annotations; VOC's test is voc2007's")
-        years = YEARS[kind] if split != "test" else ("2007",)
-        builders = [VocBuilder(config=year, data_dir=data_dir) for year in years]
-    elif kind == "devkit" and folder:
-        builders = devkit_builders(folder, split, names, data_dir)
-    elif spec == "shapes":
-        builders = [ShapesBuilder(data_dir=data_dir)]
-    else:
-        raise ValueError(f"data {spec!r}, expected voc2007, voc2012, voc0712, devkit:FOLDER or shapes")
-    sources = [_open_split(prepare(builder), split, spec) for builder in builders]
-    source = sources[0] if len(sources) == 1 else Concatenated(sources)
+    source, argument = find_source(spec, split)
+    builders = source.build(argument, split, names, data_dir)
+    parts = [_open_split(prepare(builder), split, spec) for builder in builders]
+    records = parts[0] if len(parts) == 1 else Concatenated(parts)
     classes = tuple(builders[0].info.features["labels"].feature.names)
-    return Dataset(classes, source, f"{spec} {split} ({len(source)} images)")
+    return Dataset(classes, records, f"{spec} {split} ({len(records)} images)")
 
 
 class Concatenated:
-    """Several sources as one."""
+    """The records of several parts, one after the other."""
 
-    def __init__(self, sources: Sequence[Source]):
-        self._sources = sources
-        self._ends = np.cumsum([len(source) for source in sources])
+    def __init__(self, parts: Sequence[Records]):
+        self._parts = parts
+        self._ends = np.cumsum([len(part) for part in parts])
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def __getitem__(self, index: int) -> Record:
-        part = int(np.searchsorted(self._ends, index, side="right"))
-        return self._sources[part][index - int(self._ends[part] - len(self._sources[part]))]
+        which = int(np.searchsorted(self._ends, index, side="right"))
+        part = self._parts[which]
+        return part[index - int(self._ends[which] - len(part))]
 
 
-def decode_record_image(record: Record) -> np.ndarray:
-    """(H, W, 3) uint8 RGB."""
+def decode_record_image(record: Record) -> UInt8[np.ndarray, "height width 3"]:
+    """The RGB image of a record. Raises ValueError when it cannot be decoded."""
     image = decode_image(record["image"])
     if image is None:
-        raise ValueError(f"{_image_id(record)}: its image cannot be decoded; delete the prepared data set")
+        raise ValueError(f"{_image_id(record)}: the image cannot be decoded; delete the prepared data set")
     return image
 
 
 def to_annotation(record: Record, size: tuple[int, int] | None = None) -> Annotation:
-    """The record's truth in 1-based whole pixels; `size` is width and height, from the image's header if not given."""
+    """The objects of a record, boxes in whole 1-based pixels.
+
+    `size` is the image's width and height; None reads them from the image's header.
+    """
     width, height = size or image_size(record["image"])
     objects = record["objects"]
     relative = np.asarray(objects["bbox"], np.float64).reshape(-1, 4)  # ymin, xmin, ymax, xmax
@@ -122,8 +118,8 @@ def to_annotation(record: Record, size: tuple[int, int] | None = None) -> Annota
     return Annotation(_image_id(record), width, height, Objects(boxes, labels, difficult))
 
 
-def box_sizes(dataset: Dataset) -> np.ndarray:
-    """Widths and heights of all objects relative to their images, (N, 2)."""
+def box_sizes(dataset: Dataset) -> Float64[np.ndarray, "objects 2"]:
+    """Width and height of each object relative to its image."""
     sizes = [(a.objects.boxes[:, 2:] - a.objects.boxes[:, :2]) / [a.width, a.height] for a in dataset.truth()]
     return np.concatenate(sizes)
 
@@ -132,7 +128,7 @@ def _image_id(record: Record) -> str:
     return pathlib.Path(record["image/filename"].decode()).stem
 
 
-def _open_split(builder: Any, split: str, spec: str) -> Source:
+def _open_split(builder: tfds.core.DatasetBuilder, split: str, spec: str) -> Records:
     available = builder.info.splits
     parts = [split]
     if split == "trainval" and "trainval" not in available:
@@ -145,8 +141,8 @@ def _open_split(builder: Any, split: str, spec: str) -> Source:
     return builder.as_data_source(split="+".join(parts), decoders={"image": tfds.decode.SkipDecoding()})
 
 
-def _read_tfrecords(builder: Any, splits: Sequence[str]) -> list[Record]:
-    """Data that TFDS prepared in its default format, which has no random access: held in memory, images encoded."""
+def _read_tfrecords(builder: tfds.core.DatasetBuilder, splits: Sequence[str]) -> list[Record]:
+    """The records of data in TFDS's default format, which has no random access: all in memory, images encoded."""
     features, decoders = builder.info.features, {"image": tfds.decode.SkipDecoding()}
     paths = [path for split in splits for path in builder.info.splits[split].filepaths]
     logging.info("%s is prepared as tfrecord: reading it into memory", builder.info.full_name)

@@ -1,4 +1,4 @@
-"""Encoded images to RGB arrays."""
+"""Reads encoded images as RGB arrays."""
 
 import io
 import os
@@ -6,6 +6,7 @@ import pathlib
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from yolojax.files import read_bytes
@@ -16,17 +17,17 @@ ENDS = (b"\xff\xd9", b"IEND\xaeB`\x82")  # of a JPEG, of a PNG
 NOT_WHOLE = "cannot be decoded to its end, expected a JPEG or PNG image"
 MAX_IMAGE_BYTES = 1 << 28
 MAX_PIXELS = 80_000_000  # 240 MB decoded; Pillow warns from 89 million on
-# A few bytes make a progressive JPEG go over all its pixels once more.
+# Each scan of a progressive JPEG takes a few bytes and goes over all pixels.
 MAX_PIXEL_SCANS = 2_000_000_000
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 ALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # JPEG markers without a length
 
 
-def decode_image(data: bytes) -> np.ndarray | None:
-    """(H, W, 3) uint8 RGB of a JPEG or PNG, grey and CMYK converted.
+def decode_image(data: bytes) -> UInt8[np.ndarray, "height width 3"] | None:
+    """The RGB image in a JPEG or PNG, grey and CMYK converted.
 
-    None when it cannot be decoded, or would take too much memory or time (`MAX_IMAGE_BYTES`, `MAX_PIXELS`). An EXIF
-    orientation is ignored, as boxes refer to the stored pixels.
+    None when the data cannot be decoded, or would take too much memory or time (`MAX_IMAGE_BYTES`, `MAX_PIXELS`). An
+    EXIF orientation is ignored, as boxes refer to the stored pixels.
     """
     if _refusal(data):
         return None
@@ -38,7 +39,10 @@ def decode_image(data: bytes) -> np.ndarray | None:
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """Width and height of the stored pixels, from the header alone. Raises OSError when there is none."""
+    """Width and height of the stored pixels, from the header alone.
+
+    Raises OSError when the data does not begin with the header of a JPEG or PNG.
+    """
     if data.startswith(PNG) and data[12:16] == b"IHDR" and len(data) >= 24:
         return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     if data.startswith(JPEG) and (frame := _jpeg_frame(data)):
@@ -47,7 +51,7 @@ def image_size(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg_frame(data: bytes) -> bytes:
-    """Precision, height and width in the first frame header, 5 bytes; fewer when there is none."""
+    """Precision, height and width in the first frame header, 5 bytes; fewer when no frame header is found."""
     at = 2
     while (at := data.find(b"\xff", at)) >= 0:
         while data[at : at + 1] == b"\xff":
@@ -74,7 +78,7 @@ def _has_all_chunks(png: bytes) -> bool:
 
 
 def _refusal(data: bytes) -> str:
-    """Why an image is not decoded; empty when nothing in its header speaks against it."""
+    """Why an image is not decoded, "" when its header gives no reason."""
     try:
         width, height = image_size(data)
     except OSError:
@@ -91,12 +95,12 @@ def _refusal(data: bytes) -> str:
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether the image has all its data; OpenCV fills what is missing with grey and says nothing."""
+    """Whether the image is complete; OpenCV fills missing parts with grey and does not say so."""
     if _refusal(data):
         return False
     if data.endswith(ENDS):
         return True
-    # Some cameras write more after the image: then it has to be read to know.
+    # Some cameras write more bytes after the image, so only decoding tells.
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             image.load()
@@ -105,10 +109,10 @@ def is_whole(data: bytes) -> bool:
     return True
 
 
-def read_image(path: str | os.PathLike[str]) -> np.ndarray:
-    """The image in a file, (H, W, 3) uint8 RGB.
+def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height width 3"]:
+    """The RGB image in a JPEG or PNG file.
 
-    Raises ValueError when it is none, ends too early, or is too large to decode.
+    Raises ValueError when the file is missing, is not an image, ends too early, or is too large to decode.
     """
     if not pathlib.Path(path).is_file():
         raise ValueError(f"{path}: no such image file")
@@ -121,8 +125,8 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     return image
 
 
-def encode_png(image: np.ndarray) -> bytes:
-    """(H, W, 3) uint8 RGB as PNG."""
+def encode_png(image: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    """The RGB image as PNG."""
     ok, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     assert ok
     return bytes(data)

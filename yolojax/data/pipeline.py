@@ -6,20 +6,21 @@ endless sequence, of which each process takes every `process_count`-th.
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import cv2
 import grain
 import numpy as np
 from absl import logging
+from jaxtyping import Float32, UInt8
 
 from yolojax.data.annotations import Annotation
 from yolojax.data.augment import AugmentConfig
 from yolojax.data.augment import augment as augment_sample
-from yolojax.data.datasets import Dataset, Source, decode_record_image, to_annotation
+from yolojax.data.datasets import Dataset, Records, decode_record_image, to_annotation
 
 BATCHES_PER_SIZE = 10
-Sample = dict[str, Any]
+Batch = dict[str, np.ndarray]
+Sample = dict[str, np.ndarray | np.generic]
 
 
 def train_batches(
@@ -34,28 +35,32 @@ def train_batches(
     process_count: int = 1,
     threads: int = 2,
     prefetch: int = 4,
-) -> grain.DatasetIterator:
+) -> grain.DatasetIterator[Batch]:
     """Endless batches of this process's share, in a new order each epoch.
 
     Args:
       dataset: the training split.
       batch_size: over all processes; a multiple of `process_count`.
-      sizes: image sizes in pixels; one of them for 10 batches, then another, as Darknet does.
+      sizes: image sizes in pixels; as in Darknet, each 10 batches take one of them at random.
       seed: of the order, the sizes and the augmentation.
-      max_boxes: rows of the truth. An image with more objects keeps so many: a random choice where it is augmented.
-      augment: how much; None only resizes.
-      process_index: which process this is.
-      process_count: of how many.
-      threads: that decode and augment.
-      prefetch: batches that are made ahead.
+      max_boxes: rows of the truth. An image with more objects keeps so many of them, at random if it is augmented.
+      augment: how much an image may change; None only resizes it.
+      process_index: the number of this process, from 0.
+      process_count: how many processes share a batch.
+      threads: how many threads decode and augment.
+      prefetch: how many batches are made ahead.
 
     Returns:
-      An iterator with `get_state` and `set_state`, of dicts: `image` (b, S, S, 3) uint8 RGB, `truth` (b, max_boxes, 5)
-      float32 x, y, w, h, class with all-zero padding, `index` (b,) int64.
+      An iterator with `get_state` and `set_state`; b is batch_size / process_count, S one of `sizes`. Each batch has
+      `image` (b, S, S, 3) uint8 RGB; `truth` (b, max_boxes, 5) float32, centre x, y, width, height relative to the
+      image and the class, padded with rows of zeros; `index` (b,) int64, of the records.
+
+    Raises:
+      ValueError: no size, or a batch that the processes cannot share evenly.
     """
     share = _share(batch_size, process_count)
     if not sizes:
-        raise ValueError("no size in sizes, expected at least one multiple of the network's stride")
+        raise ValueError("sizes is empty, expected at least one multiple of the network's stride")
     _log_crowded(dataset, max_boxes)
     samples = (
         grain.MapDataset.range(len(dataset))
@@ -77,10 +82,11 @@ def eval_batches(
     process_index: int = 0,
     process_count: int = 1,
     threads: int = 2,
-) -> Iterator[dict[str, np.ndarray]]:
-    """Every image once, stretched to `size`; each process gives the same number of batches.
+) -> Iterator[Batch]:
+    """Every image once, in order, stretched to `size`; each process gives the same number of batches.
 
-    Yields dicts: `image` (b, size, size, 3) uint8 RGB, `index` (b,) int32, `valid` (b,) bool, False for padding.
+    A batch has `image` (b, size, size, 3) uint8 RGB, `index` (b,) int32 of the records, and `valid` (b,) bool, False
+    for padding; b is batch_size / process_count. Raises ValueError when the processes cannot share a batch evenly.
     """
     share = _share(batch_size, process_count)
     count = -(-len(dataset) // batch_size) * batch_size
@@ -89,14 +95,14 @@ def eval_batches(
 
 
 def _share(batch_size: int, process_count: int) -> int:
-    """Images of a batch on each process."""
+    """How many images of a batch each process makes."""
     if batch_size <= 0 or batch_size % process_count:
         raise ValueError(f"batch_size {batch_size}, expected a multiple of the {process_count} process(es)")
     return batch_size // process_count
 
 
 def _log_crowded(dataset: Dataset, max_boxes: int) -> None:
-    """One line when images have more objects than the truth has rows."""
+    """Warns in one line when images have more objects than the truth has rows."""
     counts = [len(dataset.source[i]["objects"]["label"]) for i in range(len(dataset))]
     over = [count - max_boxes for count in counts if count > max_boxes]
     if over:
@@ -109,8 +115,8 @@ def _log_crowded(dataset: Dataset, max_boxes: int) -> None:
         )
 
 
-def _iterate(batches: grain.MapDataset, threads: int, prefetch: int) -> grain.DatasetIterator:
-    """Batches made ahead by `threads` threads."""
+def _iterate(batches: grain.MapDataset[Batch], threads: int, prefetch: int) -> grain.DatasetIterator[Batch]:
+    """Starts the threads that make batches ahead."""
     # These threads are the parallelism; OpenCV's own would compete with them.
     cv2.setNumThreads(1)
     return iter(batches.to_iter_dataset(grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch)))
@@ -118,7 +124,7 @@ def _iterate(batches: grain.MapDataset, threads: int, prefetch: int) -> grain.Da
 
 @dataclasses.dataclass(frozen=True)
 class _Sized:
-    """Adds to a record's index the image size of the batch that it falls into."""
+    """Adds the image size of its batch to a record's index."""
 
     sizes: tuple[int, ...]
     batch_size: int
@@ -132,9 +138,9 @@ class _Sized:
 
 @dataclasses.dataclass(frozen=True)
 class _TrainSample(grain.transforms.RandomMap):
-    """(record index, size) to a sample."""
+    """Makes a sample of a record index and an image size."""
 
-    source: Source
+    source: Records
     max_boxes: int
     augment: AugmentConfig | None
 
@@ -154,9 +160,9 @@ class _TrainSample(grain.transforms.RandomMap):
 
 @dataclasses.dataclass(frozen=True)
 class _EvalSample(grain.transforms.Map):
-    """A position to a sample; positions after the last record are padding."""
+    """Makes a sample of a position; positions after the last record are padding."""
 
-    source: Source
+    source: Records
     size: int
 
     def map(self, position: int) -> Sample:
@@ -168,14 +174,14 @@ class _EvalSample(grain.transforms.Map):
         return {"image": image, "index": np.int32(position), "valid": np.bool_(valid)}
 
 
-def relative_truth(annotation: Annotation) -> np.ndarray:
-    """(N, 5) float32 centre x, y, width, height relative to the image, class; as Darknet's voc_label.py."""
+def relative_truth(annotation: Annotation) -> Float32[np.ndarray, "objects 5"]:
+    """Centre x, y, width, height relative to the image, and class, as Darknet's voc_label.py computes them."""
     boxes = annotation.objects.boxes - 1
     size = np.array([annotation.width, annotation.height])
     centre, extent = (boxes[:, :2] + boxes[:, 2:]) / 2 / size, (boxes[:, 2:] - boxes[:, :2]) / size
     return np.concatenate([centre, extent, annotation.objects.labels[:, None]], axis=1).astype(np.float32)
 
 
-def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """(H, W, 3) -> (size, size, 3), stretched, bilinear."""
+def resize(image: UInt8[np.ndarray, "height width 3"], size: int) -> UInt8[np.ndarray, "{size} {size} 3"]:
+    """The image stretched to a square, bilinear."""
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)

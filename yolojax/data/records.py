@@ -1,17 +1,40 @@
-"""Records with the features of TFDS's stock `voc`, made from encoded images and devkit annotations."""
+"""Records with the features of TFDS's stock `voc`, which every source gives."""
 
 import contextlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from yolojax.data.annotations import POSES, Counts, Found, clean_objects, parse_annotation
-from yolojax.data.images import decode_image, is_whole
+from yolojax.data.annotations import POSES, Counts, Found
 
-Read = Callable[[str], bytes | None]
+Example = dict[str, object]
+"""A record as TFDS writes it."""
+
+
+class RecordObjects(TypedDict):
+    """The objects of a record, one row each."""
+
+    bbox: np.ndarray  # (N, 4) float32: ymin, xmin, ymax, xmax, 1-based pixels over the image's size
+    label: np.ndarray  # (N,) int64
+    pose: np.ndarray  # (N,) int64
+    is_truncated: np.ndarray  # (N,) bool
+    is_difficult: np.ndarray  # (N,) bool
+
+
+Record = TypedDict(
+    "Record",
+    {
+        "image": bytes,  # encoded
+        "image/filename": bytes,
+        "objects": RecordObjects,
+        "labels": np.ndarray,  # (classes in the image,) int64
+        "labels_no_difficult": np.ndarray,
+    },
+)
+"""A record as TFDS reads it back, its image still encoded."""
 
 
 def voc_features(names: Sequence[str]) -> tfds.features.FeaturesDict:
@@ -36,8 +59,8 @@ def voc_features(names: Sequence[str]) -> tfds.features.FeaturesDict:
     )
 
 
-def example(image: bytes, filename: str, width: int, height: int, found: Sequence[Found]) -> dict[str, Any]:
-    """A record as the features want it; boxes become value / size of 1-based pixels, as in the stock builder."""
+def example(image: bytes, filename: str, width: int, height: int, found: Sequence[Found]) -> Example:
+    """A record for TFDS to write; boxes become 1-based pixels over the image's size, as in the stock builder."""
     objects = []
     for item in found:
         xmin, ymin, xmax, ymax = item.box
@@ -59,44 +82,15 @@ def example(image: bytes, filename: str, width: int, height: int, found: Sequenc
     }
 
 
-def devkit_examples(
-    ids: Iterable[str], read_image: Read, read_xml: Read, names: Sequence[str], source: str, counts: Counts
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The usable records of a split; what is not usable is counted (see `annotations`)."""
-    used = 0
-    for image_id in ids:
-        data, xml = read_image(image_id), read_xml(image_id)
-        if data is None or xml is None:
-            counts["listed images missing, or without an annotation, skipped"] += 1
-            continue
-        size = _usable_size(data)
-        if size is None:
-            counts["images that cannot be decoded skipped"] += 1
-            continue
-        width, height = size
-        _, _, found = parse_annotation(xml, f"{source}: {image_id}.xml")
-        found = clean_objects(found, width, height, names, counts)
-        used += 1
-        yield image_id, example(data, f"{image_id}.jpg", width, height, found)
-    if not used:
-        raise ValueError(f"{source}: no usable image ({counts or 'none is listed'})")
-
-
-def _usable_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of an image that can be decoded whole; None for another."""
-    image = decode_image(data) if is_whole(data) else None
-    return None if image is None else (image.shape[1], image.shape[0])
-
-
-def dataset_info(builder: Any, names: Sequence[str], **about: str) -> tfds.core.DatasetInfo:
-    """What TFDS keeps of a data set: features, and as metadata what was dropped from each split, as text."""
+def dataset_info(builder: tfds.core.DatasetBuilder, names: Sequence[str], **about: str) -> tfds.core.DatasetInfo:
+    """What TFDS keeps of a data set: its features and, as metadata, the counts of each split."""
     metadata = tfds.core.MetadataDict()
     return tfds.core.DatasetInfo(builder=builder, features=voc_features(names), metadata=metadata, **about)
 
 
 @contextlib.contextmanager
-def recorded_counts(builder: Any, split: str) -> Iterator[Counts]:
-    """Counts of a split, kept in the builder's metadata at the end."""
+def recorded_counts(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[Counts]:
+    """Counts of a split, which the builder's metadata keep as text when the split is done."""
     counts = Counts()
     yield counts
     builder.info.metadata[split] = str(counts)

@@ -3,9 +3,15 @@
 Integer arithmetic on NumPy's seeded generator, so the pixels are the same on every machine.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Bool, UInt8
 
 from yolojax.data.annotations import Found
+from yolojax.data.images import encode_png
+from yolojax.data.records import Example, dataset_info, example
 
 SHAPE_NAMES = ("circle", "square", "triangle", "cross")
 SHAPE_SPLITS = {"train": 1000, "validation": 200, "test": 200}
@@ -15,10 +21,36 @@ MAX_OBJECTS = 6
 VISIBLE_PERCENT = 60
 
 
-def draw_sample(split: str, index: int) -> tuple[np.ndarray, list[Found]]:
-    """Image `index` of a split, (160, 160, 3) uint8 RGB, and the shapes in it.
+def builders(
+    argument: str, split: str, names: Sequence[str] | None, data_dir: str | None
+) -> list[tfds.core.DatasetBuilder]:
+    """The builder of all splits; its classes are `SHAPE_NAMES`."""
+    return [ShapesBuilder(data_dir=data_dir)]
 
-    A later shape covers earlier ones, of which at least 60% stays in sight; boxes are those of the whole shapes.
+
+class ShapesBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
+    """Draws the splits once, as PNG."""
+
+    name = "yolojax_shapes"
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return dataset_info(self, SHAPE_NAMES)
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, Example]]]:
+        return {split: self._generate_examples(split, count) for split, count in SHAPE_SPLITS.items()}
+
+    def _generate_examples(self, split: str, count: int) -> Iterator[tuple[str, Example]]:
+        for index in range(count):
+            image, found = draw_sample(split, index)
+            image_id = f"{split}_{index:04d}"
+            yield image_id, example(encode_png(image), f"{image_id}.png", SIZE, SIZE, found)
+
+
+def draw_sample(split: str, index: int) -> tuple[UInt8[np.ndarray, "160 160 3"], list[Found]]:
+    """The RGB image `index` of a split, and the shapes in it.
+
+    A later shape may cover earlier ones, of each of which at least 60% stays visible; boxes are of whole shapes.
     """
     rng = np.random.default_rng([list(SHAPE_SPLITS).index(split), index])
     image = _texture(rng, contrast=60)
@@ -37,8 +69,8 @@ def draw_sample(split: str, index: int) -> tuple[np.ndarray, list[Found]]:
     return image, found
 
 
-def _texture(rng: np.random.Generator, contrast: int) -> np.ndarray:
-    """A colour with coarse and fine blocks of noise, (SIZE, SIZE, 3) uint8."""
+def _texture(rng: np.random.Generator, contrast: int) -> UInt8[np.ndarray, "160 160 3"]:
+    """A colour with coarse and fine blocks of noise."""
     image = np.broadcast_to(rng.integers(0, 256, (1, 1, 3)), (SIZE, SIZE, 3))
     for block in (20, 4):
         cells = rng.integers(-contrast, contrast + 1, (SIZE // block, SIZE // block, 3)) // 2
@@ -46,8 +78,8 @@ def _texture(rng: np.random.Generator, contrast: int) -> np.ndarray:
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
-def _shape(rng: np.random.Generator, label: int) -> np.ndarray:
-    """The pixels of a shape of random place, size and aspect, (SIZE, SIZE) bool; all of it inside the image."""
+def _shape(rng: np.random.Generator, label: int) -> Bool[np.ndarray, "160 160"]:
+    """The pixels of a shape of random place, size and aspect, which lies inside the image."""
     radius = int(rng.integers(RADII[0], RADII[1] + 1))
     rx = int(np.clip(radius * rng.integers(70, 141) // 100, RADII[0], RADII[1]))
     x, y = (int(rng.integers(r + 1, SIZE - r - 1)) for r in (rx, radius))
@@ -66,7 +98,7 @@ def _shape(rng: np.random.Generator, label: int) -> np.ndarray:
             return inside & ((3 * np.abs(dx) <= unit) | (3 * np.abs(dy) <= unit))
 
 
-def _box(mask: np.ndarray) -> tuple[float, float, float, float]:
+def _box(mask: Bool[np.ndarray, "160 160"]) -> tuple[float, float, float, float]:
     """xmin, ymin, xmax, ymax in 1-based pixels."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return float(columns[0] + 1), float(rows[0] + 1), float(columns[-1] + 1), float(rows[-1] + 1)

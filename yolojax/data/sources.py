@@ -1,0 +1,86 @@
+"""The kinds of data that `open_dataset` knows: one entry for each. `docs/extending.md` adds one."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+
+import tensorflow_datasets as tfds
+
+from yolojax.data import devkit, shapes, voc
+
+SPLITS = ("train", "validation", "trainval", "test")
+
+Build = Callable[[str, str, Sequence[str] | None, str | None], Sequence[tfds.core.DatasetBuilder]]
+"""(argument, split, names, data_dir) -> the TFDS builders whose records together are the split.
+
+`argument` is what follows the colon, "" for a source that takes none; `names` the classes that the caller wants, in
+their order; `data_dir` where TFDS keeps prepared data, None for its default. A trainval that a builder does not have is
+read as its train and validation. Raises ValueError for what a user can mend.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A kind of data.
+
+    Attributes:
+      name: what a user writes.
+      description: a few words for --help.
+      build: makes the TFDS builders of a split.
+      argument: what a user writes after a colon, such as FOLDER; "" when nothing.
+      splits: those that there can be.
+    """
+
+    name: str
+    description: str
+    build: Build
+    argument: str = ""
+    splits: tuple[str, ...] = SPLITS
+
+    @property
+    def form(self) -> str:
+        """The name with its argument, as in `devkit:FOLDER`."""
+        return f"{self.name}:{self.argument}" if self.argument else self.name
+
+
+SOURCES: dict[str, Source] = {
+    source.name: source
+    for source in (
+        Source("voc2007", "PASCAL VOC", functools.partial(voc.builders, ("2007",))),
+        Source(
+            "voc2012",
+            "its test annotations are not public",
+            functools.partial(voc.builders, ("2012",)),
+            splits=("train", "validation", "trainval"),
+        ),
+        Source("voc0712", "both; the test split is VOC2007's", functools.partial(voc.builders, ("2007", "2012"))),
+        Source("devkit", "a folder in VOC's layout", devkit.builders, argument="FOLDER"),
+        Source("shapes", "generated", shapes.builders),
+    )
+}
+"""By name, in the order of --help."""
+
+
+def describe_sources() -> str:
+    """All sources in one line, for --help."""
+    return _either([f"{source.form} ({source.description})" for source in SOURCES.values()])
+
+
+def find_source(spec: str, split: str) -> tuple[Source, str]:
+    """The source that `name` or `name:argument` asks for, and the argument.
+
+    Raises ValueError for an unknown source or split, and for an argument that is missing or too many.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split {split!r}, expected one of {', '.join(SPLITS)}")
+    name, _, argument = spec.partition(":")
+    source = SOURCES.get(name)
+    if source is None or bool(argument) != bool(source.argument):
+        raise ValueError(f"data {spec!r}, expected {_either([source.form for source in SOURCES.values()])}")
+    if split not in source.splits:
+        raise ValueError(f"split {split!r} of {source.form} ({source.description}), expected {_either(source.splits)}")
+    return source, argument
+
+
+def _either(choices: Sequence[str]) -> str:
+    return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
