@@ -3,6 +3,7 @@ import functools
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,7 +14,17 @@ AUGMENT = data.AugmentConfig(jitter=0.2, hue=0.1, saturation=1.5, exposure=1.5, 
 
 
 def train(
-    dataset, workdir, steps, *, kind="sgd", masks=None, learning_rate=0.01, evaluate=None, changes=None, watch=None
+    dataset,
+    workdir,
+    steps,
+    *,
+    kind="sgd",
+    masks=None,
+    learning_rate=0.01,
+    evaluate=None,
+    changes=None,
+    watch=None,
+    loss_fn=None,
 ):
     architecture = helpers.small_architecture(classes=2)
     variables = helpers.random_variables(architecture)
@@ -24,7 +35,7 @@ def train(
     batches = data.train_batches(
         dataset, batch_size=4, sizes=(32,), seed=3, max_boxes=5, augment=AUGMENT, threads=1, prefetch=2
     )
-    compiled = training.compile_train_step(architecture, optimizer)
+    compiled = training.compile_train_step(architecture, optimizer, loss_fn=loss_fn)
 
     def step(state, batch):
         state, metrics = compiled(state, batch)
@@ -116,6 +127,20 @@ def test_metrics_are_lines_of_json(squares, tmp_path):
     assert [line["step"] for line in lines] == [2, 4]
     assert all(np.isfinite(line["loss"]) and line["images_per_second"] > 0 for line in lines)
     assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_the_terms_of_any_loss_are_logged(squares, tmp_path):
+    def loss(head, batch, *, seen):
+        assert batch.keys() == {"image", "truth", "index"}
+        return {"square": jnp.mean(jnp.square(head)), "dark": jnp.mean((batch["image"] < 128).astype(jnp.float32))}
+
+    train(squares, tmp_path, 4, loss_fn=loss)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4]
+    for line in lines:
+        assert line["loss"] == pytest.approx(line["square"] + line["dark"])
+        assert 0 < line["dark"] < 1
+        assert "coord" not in line
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(squares, tmp_path):

@@ -82,7 +82,7 @@ def train_model(
     )
     state = training.fit(
         training.create_state(model.variables, optimizer, seen=model.seen),
-        training.compile_train_step(model.architecture, optimizer, setup.compute_dtype(config)),
+        training.compile_train_step(model.architecture, optimizer, dtype=setup.compute_dtype(config)),
         batches,
         architecture=model.architecture,
         names=model.names,

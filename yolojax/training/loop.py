@@ -19,8 +19,6 @@ from yolojax.training.interrupt import StopRequest
 from yolojax.training.metrics import MetricsWriter
 from yolojax.training.state import TrainState
 
-StepFn = Callable[[TrainState, parallel.HostBatch], tuple[TrainState, Any]]
-
 
 @dataclasses.dataclass(frozen=True)
 class LoopSettings:
@@ -34,7 +32,7 @@ class LoopSettings:
 
 def fit(
     state: TrainState,
-    step_fn: StepFn,
+    step_fn: parallel.StepFn,
     batches: Iterator[parallel.HostBatch],
     *,
     architecture: Architecture,
@@ -50,7 +48,7 @@ def fit(
 
     Args:
       state: unreplicated, at step 0; gives the structure of a checkpoint to resume.
-      step_fn: from `parallel.compile_train_step`.
+      step_fn: from `parallel.compile_train_step`; it gets every leaf of a batch.
       batches: a Grain iterator, at its start; its position is saved and restored with the state.
       architecture: saved in the checkpoints.
       names: class names, likewise.
@@ -97,7 +95,7 @@ def fit(
             for step in range(start + 1, settings.steps + 1):
                 batch = next(batches)
                 log.fetched()
-                replicated, metrics = step_fn(replicated, {k: batch[k] for k in ("image", "truth")})
+                replicated, metrics = step_fn(replicated, batch)
                 log.stepped(step, batch, metrics)
                 if step in changes:
                     replicated = parallel.replicate(changes[step](parallel.unreplicate(replicated)))
