@@ -9,24 +9,26 @@ from tests import helpers
 from yolojax import pruning
 
 SGD = optax.chain(optax.add_decayed_weights(0.1), optax.trace(0.9), optax.scale_by_learning_rate(0.1))
-# The decay of every other leaf, as weight decay on kernels only: its state holds no copy of the parameters.
+# The decay of every other leaf, like weight decay on kernels only: its state holds no copy of the parameters.
 ADAM = optax.chain(
     optax.scale_by_adam(),
-    optax.add_decayed_weights(0.01, mask=lambda params: {name: name == "w" for name in params}),
+    optax.add_decayed_weights(0.01, mask={"conv": {"w": True, "b": False}}),
     optax.scale_by_learning_rate(0.01),
 )
 both = pytest.mark.parametrize("optimizer", [SGD, ADAM], ids=["sgd", "adam"])
 
 
 def random_tree(rng):
-    return {
-        "w": jnp.asarray(rng.normal(size=(5, 4)), jnp.float32),
-        "b": jnp.asarray(rng.normal(size=4), jnp.float32),
-    }
+    w, b = (jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in ((5, 4), 4))
+    return {"conv": {"w": w, "b": b}}
 
 
 def random_masks(rng):
-    return {"w": jnp.asarray(rng.random((5, 4)) < 0.5), "b": jnp.asarray([True, False, True, False])}
+    return {"conv": {"w": jnp.asarray(rng.random((5, 4)) < 0.5), "b": jnp.asarray([True, False, True, False])}}
+
+
+def one_leaf(values):
+    return {"conv": {"w": jnp.asarray(values)}}
 
 
 def slots(state):
@@ -99,14 +101,14 @@ def test_a_pruned_network_stays_pruned_for_200_steps(slots):
 
 
 def test_a_step_that_donates_its_state_leaves_the_masks_alone():
-    masks, params = {"w": jnp.asarray([True, False])}, {"w": jnp.asarray([1.0, 0.0])}
+    masks, params = one_leaf([True, False]), one_leaf([1.0, 0.0])
     optimizer = pruning.masked(optax.identity(), masks)
     step = jax.jit(optimizer.update, donate_argnums=1)
     _, state = step(params, optimizer.init(params))
     _, changed = pruning.change_masks(optimizer, params, state, masks)
     _, changed = step(params, changed)
-    np.testing.assert_array_equal(masks["w"], [True, False])
-    np.testing.assert_array_equal(changed.masks["w"], [True, False])
+    np.testing.assert_array_equal(masks["conv"]["w"], [True, False])
+    np.testing.assert_array_equal(changed.masks["conv"]["w"], [True, False])
 
 
 class TestGradients(chex.TestCase):
@@ -114,18 +116,18 @@ class TestGradients(chex.TestCase):
     def test_one_that_is_not_finite_becomes_zero_where_dropped(self):
         # Compiled, XLA turns a product with a mask into a select; only the plain call tells the two apart.
         for bad in (np.nan, np.inf):
-            optimizer = pruning.masked(optax.identity(), {"w": jnp.asarray([True, False, True])})
-            state = optimizer.init({"w": jnp.zeros(3)})
-            grads = {"w": jnp.asarray([1.0, bad, bad], jnp.float32)}
-            np.testing.assert_array_equal(self.variant(optimizer.update)(grads, state)[0]["w"], [1.0, 0.0, bad])
+            optimizer = pruning.masked(optax.identity(), one_leaf([True, False, True]))
+            state = optimizer.init(one_leaf([0.0, 0.0, 0.0]))
+            grads = one_leaf([1.0, bad, bad])
+            np.testing.assert_array_equal(self.variant(optimizer.update)(grads, state)[0]["conv"]["w"], [1.0, 0.0, bad])
 
 
 def test_without_masks_everything_passes():
-    params = {"w": jnp.asarray([1.0, 0.0])}
+    params = one_leaf([1.0, 0.0])
     optimizer = pruning.masked(optax.identity())
-    updates, state = optimizer.update({"w": jnp.asarray([2.0, 3.0])}, optimizer.init(params))
-    np.testing.assert_array_equal(updates["w"], [2.0, 3.0])
-    assert state.masks["w"].dtype == bool
+    updates, state = optimizer.update(one_leaf([2.0, 3.0]), optimizer.init(params))
+    np.testing.assert_array_equal(updates["conv"]["w"], [2.0, 3.0])
+    assert state.masks["conv"]["w"].dtype == bool
 
 
 @both
@@ -163,13 +165,12 @@ def test_changing_masks_is_pure_and_compiles(optimizer):
 
 
 def test_mistakes():
-    params, grads = {"w": jnp.zeros(3)}, {"w": jnp.ones(3)}
-    small = {"w": jnp.asarray([True, False])}
+    params, grads, small = one_leaf([0.0, 0.0]), one_leaf([1.0, 1.0]), one_leaf([True])
     optimizer = pruning.masked(SGD, small)
-    with pytest.raises(ValueError, match=r"masks do not fit the parameters: w is \(2,\), expected \(3,\)"):
+    with pytest.raises(ValueError, match=r"masks do not fit the parameters: conv/w is \(1,\), expected \(2,\)"):
         optimizer.update(grads, optimizer.init(params), params)
     optimizer = pruning.masked(SGD)
-    with pytest.raises(ValueError, match=r"masks do not fit the parameters: w is \(2,\), expected \(3,\)"):
+    with pytest.raises(ValueError, match=r"masks do not fit the parameters: conv/w is \(1,\), expected \(2,\)"):
         pruning.change_masks(optimizer, params, optimizer.init(params), small)
     with pytest.raises(ValueError, match="opt_state is a tuple, expected the MaskedState of a `masked` optimizer"):
-        pruning.change_masks(SGD, params, SGD.init(params), {"w": jnp.ones(3, bool)})
+        pruning.change_masks(SGD, params, SGD.init(params), one_leaf([True, False]))

@@ -65,6 +65,6 @@ def test_another_loss_is_minimised_under_the_same_masks_and_batch_norm(batch):
 @pytest.mark.parametrize("seen", [0, 20_000])
 def test_the_region_loss_is_told_how_many_images_were_seen(batch, seen):
     head = jnp.asarray(batch["target"])
-    terms = training.region_loss(ARCHITECTURE)(head, batch, seen=jnp.int32(seen))
+    terms = training.region_loss(ARCHITECTURE)(head, jax.tree.map(jnp.asarray, batch), seen=jnp.int32(seen))
     chex.assert_trees_all_equal(terms, detection.region_loss_terms(ARCHITECTURE, head, batch["truth"], seen=seen))
     assert (terms["prior"] > 0) == (seen == 0)

@@ -1,12 +1,14 @@
 """What a network weighs: parameters as the study counts them, non-zeros, MACs, bytes on disk, sparsity."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Bool
 
 from yolojax.network import Architecture
+from yolojax.pruning.types import AnyArray, Mask, Masks, Params, Tree, Variables
 
 HEADER_BYTES = 20
 
@@ -23,17 +25,17 @@ class LayerRow(NamedTuple):
     macs: int
 
 
-def count_parameters(params: Any) -> int:
+def count_parameters(params: Tree | Mapping[str, AnyArray]) -> int:
     """Learned parameters: kernels, BN scales and biases."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
-def count_nonzeros(params: Any) -> int:
+def count_nonzeros(params: Tree | Mapping[str, AnyArray]) -> int:
     """Learned parameters that are not 0."""
     return sum(int(np.count_nonzero(np.asarray(leaf))) for leaf in jax.tree.leaves(params))
 
 
-def sparsity(params: Mapping[str, Any]) -> dict[str, float]:
+def sparsity(params: Tree) -> dict[str, float]:
     """{path as in conv_00/kernel: fraction of zeros}."""
     leaves = jax.tree_util.tree_leaves_with_path(params)
     return {
@@ -65,13 +67,13 @@ def dense_bytes(architecture: Architecture) -> int:
     return HEADER_BYTES + 4 * values
 
 
-def masked_filter_parameters(params: Mapping[str, Any], masks: Mapping[str, Any]) -> int:
+def masked_filter_parameters(params: Params, masks: Masks) -> int:
     """Parameters that masks keep: without the dropped filters' own, with the inputs they fed (the study's count)."""
     kept = jax.tree.map(lambda leaf, mask: int(np.count_nonzero(np.broadcast_to(mask, leaf.shape))), params, masks)
     return sum(jax.tree.leaves(kept))
 
 
-def layer_table(architecture: Architecture, variables: Any, masks: Any = None) -> list[LayerRow]:
+def layer_table(architecture: Architecture, variables: Variables, masks: Masks | None = None) -> list[LayerRow]:
     """One row per convolution; `masks` tell which filters are dropped, without any none is."""
     params, work = variables["params"], layer_macs(architecture)
     rows = []
@@ -87,6 +89,6 @@ def layer_table(architecture: Architecture, variables: Any, masks: Any = None) -
     return rows
 
 
-def _alive(mask: Any) -> np.ndarray:
+def _alive(mask: Mask) -> Bool[np.ndarray, " filters"]:
     """(filters,): whether anything of the filter is kept."""
     return np.any(np.asarray(mask).reshape(-1, mask.shape[-1]), axis=0)

@@ -65,7 +65,7 @@ def _drop_weights(
     parts: tuple[tuple[str, ...], ...],
     targets: tuple[jax.Array | np.int32, ...],
 ) -> Masks:
-    masks = keep_all(params)
+    masks = dict(keep_all(params))
     for names, drop in zip(parts, targets, strict=True):
         kept = keep_largest([scores[name] for name in names], drop)
         masks |= {name: {**masks[name], "kernel": mask} for name, mask in zip(names, kept, strict=True)}
@@ -192,7 +192,7 @@ def apply_masks(params: Mapping[str, Any], masks: Mapping[str, Any]) -> Any:
     return jax.tree.map(lambda leaf, mask: jnp.where(mask, leaf, jnp.zeros_like(leaf)), params, masks)
 
 
-def keep_all(params: Mapping[str, Any]) -> Any:
+def keep_all(params: Params) -> Masks:
     """Masks that drop nothing."""
     return jax.tree.map(lambda leaf: jnp.ones(leaf.shape, bool), params)
 

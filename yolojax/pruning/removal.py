@@ -2,18 +2,19 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from yolojax.network import Architecture, ConvolutionInfo, check_variables
 from yolojax.pruning.groups import channel_origins, group_sizes
 from yolojax.pruning.masks import check_masks
+from yolojax.pruning.types import Mask, Masks, Variables
 
 
 def remove_filters(
-    architecture: Architecture, variables: Mapping[str, Any], masks: Mapping[str, Any]
-) -> tuple[Architecture, dict[str, Any]]:
+    architecture: Architecture, variables: Variables, masks: Masks
+) -> tuple[Architecture, dict[str, dict[str, dict[str, Float[np.ndarray, "..."]]]]]:
     """The network without the filters that `masks` drop; its head is that of the masked network.
 
     Args:
@@ -34,7 +35,7 @@ def remove_filters(
     kept = {conv.name: _kept_filters(masks[conv.name]) for conv in architecture.convolutions}
     _check_removable(architecture, kept)
     origins = channel_origins(architecture)
-    new: dict[str, dict[str, Any]] = {"params": {}, "batch_stats": {}}
+    new: dict[str, dict[str, dict[str, np.ndarray]]] = {"params": {}, "batch_stats": {}}
     layers = list(architecture.layers)
     for conv in architecture.convolutions:
         filters = kept[conv.name]
@@ -52,7 +53,7 @@ def remove_filters(
     return smaller, new
 
 
-def _kept_filters(masks: Mapping[str, Any]) -> np.ndarray:
+def _kept_filters(masks: Mapping[str, Mask]) -> Int[np.ndarray, " kept"]:
     """Indices of the filters of which anything is kept."""
     alive = [np.asarray(leaf).reshape(-1, leaf.shape[-1]).any(axis=0) for leaf in masks.values()]
     return np.flatnonzero(np.any(alive, axis=0))
@@ -60,7 +61,7 @@ def _kept_filters(masks: Mapping[str, Any]) -> np.ndarray:
 
 def _kept_channels(
     architecture: Architecture, conv: ConvolutionInfo, origins: list[np.ndarray], kept: Mapping[str, np.ndarray]
-) -> np.ndarray:
+) -> Int[np.ndarray, " kept"]:
     """Indices of the input channels whose filter is kept; all of the image's."""
     (source,) = architecture.sources(conv.index)
     if source < 0:

@@ -6,18 +6,20 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-# One leaf of a tree: float32 of any shape.
-Leaf = Float[jax.Array, "..."] | Float[np.ndarray, "..."]
-# {convolution: {kernel, bias, scale: leaf}}
+# What JAX's functions take alike.
+AnyArray = jax.Array | np.ndarray
+Leaf = Float[AnyArray, "..."]
+# {convolution: {leaf: array}}, as in params["conv_00"]["kernel"] and batch_stats["conv_00"]["mean"].
 Params = Mapping[str, Mapping[str, Leaf]]
-# {convolution: {mean, var: leaf}}; empty where nothing is batch-normalised.
-BatchStats = Mapping[str, Mapping[str, Leaf]]
+BatchStats = Params
 # {"params": ..., "batch_stats": ...}
 Variables = Mapping[str, Params]
 # A tree like params; True keeps.
-Mask = Bool[jax.Array, "..."] | Bool[np.ndarray, "..."]
+Mask = Bool[AnyArray, "..."]
 Masks = Mapping[str, Mapping[str, Mask]]
+# Either of the two.
+Tree = Mapping[str, Mapping[str, AnyArray]]
 # {convolution: (filters,)}, or the kernel's shape for weights; what scores lowest is dropped first.
-Scores = Mapping[str, jax.Array | np.ndarray]
+Scores = Mapping[str, AnyArray]
 # What training takes: image (B, H, W, 3) uint8, truth (B, T, 5) float32.
-Batch = Mapping[str, jax.Array | np.ndarray]
+Batch = Mapping[str, AnyArray]

@@ -5,7 +5,7 @@ import pathlib
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import SupportsFloat
 
 import jax
 import numpy as np
@@ -13,6 +13,7 @@ from absl import logging
 from tqdm import tqdm
 
 from yolojax.network import Architecture
+from yolojax.pruning.types import Variables
 from yolojax.training import parallel
 from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.interrupt import StopRequest
@@ -39,8 +40,8 @@ def fit(
     names: tuple[str, ...],
     workdir: pathlib.Path,
     settings: LoopSettings,
-    learning_rate: Callable[[int], Any],
-    evaluate: Callable[[Any], Mapping[str, float]] | None = None,
+    learning_rate: Callable[[int], SupportsFloat],
+    evaluate: Callable[[Variables], Mapping[str, float]] | None = None,
     name_image: Callable[[int], str] = str,
     changes: Mapping[int, Callable[[TrainState], TrainState]] = types.MappingProxyType({}),
 ) -> TrainState:
@@ -130,7 +131,7 @@ class _Log:
         self,
         workdir: pathlib.Path,
         settings: LoopSettings,
-        learning_rate: Callable[[int], Any],
+        learning_rate: Callable[[int], SupportsFloat],
         start: int,
         name_image: Callable[[int], str],
     ):
@@ -147,7 +148,7 @@ class _Log:
         self._reset()
 
     def _reset(self) -> None:
-        self._pending: list[tuple[int, np.ndarray, Any]] = []
+        self._pending: list[tuple[int, np.ndarray, parallel.Metrics]] = []
         self._data_seconds = 0.0
         self._since = self._mark = time.monotonic()
 
@@ -155,7 +156,7 @@ class _Log:
         """The next batch came; what passed since the last step was waiting for it."""
         self._data_seconds += time.monotonic() - self._mark
 
-    def stepped(self, step: int, batch: parallel.HostBatch, metrics: Any) -> None:
+    def stepped(self, step: int, batch: parallel.HostBatch, metrics: parallel.Metrics) -> None:
         """One step was started."""
         self._pending.append((step, batch["index"], metrics))
         self._bar.update(1)

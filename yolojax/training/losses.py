@@ -1,7 +1,7 @@
 """What training minimises. To add a loss: a function that makes it for an architecture, and its line in `LOSSES`."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 from jaxtyping import Float, Int
@@ -13,6 +13,7 @@ Batch = Mapping[str, jax.Array]
 Scalar = Float[jax.Array, ""]
 
 
+@runtime_checkable
 class LossFn(Protocol):
     """A pure function of one device's share of the batch; the step averages over the devices."""
 
