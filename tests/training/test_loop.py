@@ -2,6 +2,7 @@ import dataclasses
 import functools
 import json
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,20 +59,15 @@ def train(
     )
 
 
-def assert_same(a, b):
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        np.testing.assert_array_equal(x, y)
-
-
 def test_same_seed_same_run_and_a_stopped_run_ends_the_same(squares, tmp_path):
     whole = train(squares, tmp_path / "whole", 8)
     train(squares, tmp_path / "stopped", 4)
     resumed = train(squares, tmp_path / "stopped", 8)
-    assert_same(whole, resumed)
+    chex.assert_trees_all_equal(whole, resumed)
     assert int(resumed.step) == 8
     assert int(resumed.seen) == 32
     # A run that is done is not trained further.
-    assert_same(train(squares, tmp_path / "stopped", 8), resumed)
+    chex.assert_trees_all_equal(train(squares, tmp_path / "stopped", 8), resumed)
     assert training.load_model(tmp_path / "stopped").names == ("blue", "red")
 
 
@@ -96,7 +92,7 @@ def test_masks_that_change_at_step_10_hold_to_the_end_and_through_stops(kind, sq
         whole = train(squares, tmp_path / "whole", 30, watch=seen.append, **options)
         for stop in (9, 10, 30):  # before the change, and right after it
             resumed = train(squares, tmp_path / "stopped", stop, **options)
-    assert_same(whole, resumed)
+    chex.assert_trees_all_equal(whole, resumed)
     assert int(whole.step) == len(seen) == 30
     checked = 0
     for state in seen:
