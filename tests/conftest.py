@@ -13,7 +13,7 @@ import jaxtyping
 import pytest
 
 # Before yolojax is imported. The types of arguments and results hold, shapes included; an int will do for a float.
-CHECKED = ["yolojax.network", "yolojax.darknet", "yolojax.detection", "yolojax.pruning"]
+CHECKED = ["yolojax.network", "yolojax.darknet", "yolojax.detection", "yolojax.data", "yolojax.pruning"]
 jaxtyping.install_import_hook(CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")

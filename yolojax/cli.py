@@ -69,7 +69,7 @@ class Command:
         return pathlib.Path("runs") / pathlib.Path(config_flags.get_config_filename(self.flags["config"])).stem
 
     def run(self, main: Callable[[list[str]], None], *, positional: bool = False) -> None:
-        """Parses the flags and calls `main` with the arguments that are not flags, which are a mistake unless `positional`.
+        """Parses the flags and calls `main` with the other arguments, which are a mistake unless `positional`.
 
         --help prints what the command's module says of itself and the flags, with the fields of a config. A ValueError
         or an OSError is one line on stderr and exit code 2; Ctrl-C is one line and exit code 130.

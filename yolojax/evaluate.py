@@ -8,13 +8,13 @@ import pathlib
 
 from absl import flags
 
-from yolojax import cli, export, runs, training
+from yolojax import cli, data, export, runs, training
 
 COMMAND = cli.Command()
 MODEL = COMMAND.string("model", "", "A checkpoint folder, a run's workdir or a .weights file.")
 CFG = COMMAND.string("cfg", "", "The .cfg of a .weights file; beside it by default.")
 NAMES = COMMAND.string("names", "", "A file with one class name per line.")
-DATA = COMMAND.string("data", "voc2007", "voc2007, voc2012, voc0712, devkit:FOLDER or shapes.")
+DATA = COMMAND.string("data", "voc2007", f"{data.describe_sources()}.")
 DATA_DIR = COMMAND.string("data_dir", "", "Where TFDS keeps prepared data.")
 SPLIT = COMMAND.string("split", "test", "train, validation, trainval or test.")
 SIZE = COMMAND.integer("size", 416, "Input size in pixels.")

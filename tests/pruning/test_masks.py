@@ -1,6 +1,7 @@
 import dataclasses
 import pathlib
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -140,10 +141,7 @@ def test_weights_per_layer():
 @pytest.mark.parametrize("function", [pruning.weight_masks, pruning.filter_masks])
 def test_under_jit(function):
     inner = jax.jit(lambda params: function(ARCHITECTURE, params, 0.4))
-    for a, b in zip(
-        *(jax.tree.leaves(f(PARAMS)) for f in (inner, lambda p: function(ARCHITECTURE, p, 0.4))), strict=True
-    ):
-        np.testing.assert_array_equal(a, b)
+    chex.assert_trees_all_equal(inner(PARAMS), function(ARCHITECTURE, PARAMS, 0.4))
 
 
 def test_architecture_and_amount_are_static_under_jit():
@@ -152,11 +150,11 @@ def test_architecture_and_amount_are_static_under_jit():
         for scope in ("global", "layer"):
             expected = function(ARCHITECTURE, PARAMS, 0.3, scope=scope)
             found = compiled(ARCHITECTURE, PARAMS, 0.3, scope=scope)
-            jax.tree.map(np.testing.assert_array_equal, found, expected)
+            chex.assert_trees_all_equal(found, expected)
         fractions = {"conv_02": 0.5, "conv_00": 0.25}  # a mapping has no hash: a closure takes it
         expected = function(ARCHITECTURE, PARAMS, fractions)
         found = jax.jit(lambda params, f=function, a=fractions: f(ARCHITECTURE, params, a))(PARAMS)
-        jax.tree.map(np.testing.assert_array_equal, found, expected)
+        chex.assert_trees_all_equal(found, expected)
 
 
 def test_a_dropped_filter_takes_kernel_scale_and_bias():

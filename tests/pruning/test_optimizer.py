@@ -9,39 +9,36 @@ from tests import helpers
 from yolojax import pruning
 
 SGD = optax.chain(optax.add_decayed_weights(0.1), optax.trace(0.9), optax.scale_by_learning_rate(0.1))
-# The decay of every other leaf, as weight decay on kernels only: its state holds no copy of the parameters.
+# The decay of every other leaf, like weight decay on kernels only: its state holds no copy of the parameters.
 ADAM = optax.chain(
     optax.scale_by_adam(),
-    optax.add_decayed_weights(0.01, mask=lambda params: {"conv": {name: name == "w" for name in params["conv"]}}),
+    optax.add_decayed_weights(0.01, mask={"conv": {"w": True, "b": False}}),
     optax.scale_by_learning_rate(0.01),
 )
 both = pytest.mark.parametrize("optimizer", [SGD, ADAM], ids=["sgd", "adam"])
 
 
-def tree(**leaves):
-    """One layer's leaves, in a tree like a network's parameters."""
-    return {"conv": leaves}
-
-
 def random_tree(rng):
-    return tree(
-        w=jnp.asarray(rng.normal(size=(5, 4)), jnp.float32),
-        b=jnp.asarray(rng.normal(size=4), jnp.float32),
-    )
+    w, b = (jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in ((5, 4), 4))
+    return {"conv": {"w": w, "b": b}}
 
 
 def random_masks(rng):
-    return tree(w=jnp.asarray(rng.random((5, 4)) < 0.5), b=jnp.asarray([True, False, True, False]))
+    return {"conv": {"w": jnp.asarray(rng.random((5, 4)) < 0.5), "b": jnp.asarray([True, False, True, False])}}
+
+
+def one_leaf(values):
+    return {"conv": {"w": jnp.asarray(values)}}
 
 
 def slots(state):
     """The copies of the parameters in the state of a masked SGD or Adam."""
-    flat = [jax.tree.leaves(part, is_leaf=lambda x: isinstance(x, dict)) for part in state.inner]
-    return [found for parts in flat for found in parts if isinstance(found, dict)]
+    flat = [jax.tree.leaves(tree, is_leaf=lambda x: isinstance(x, dict)) for tree in state.inner]
+    return [tree for trees in flat for tree in trees if isinstance(tree, dict)]
 
 
-def assert_zero_exactly_where_dropped(each, masks):
-    for leaf, keep in zip(jax.tree.leaves(each), jax.tree.leaves(masks), strict=True):
+def assert_zero_exactly_where_dropped(tree, masks):
+    for leaf, keep in zip(jax.tree.leaves(tree), jax.tree.leaves(masks), strict=True):
         np.testing.assert_array_equal(np.asarray(leaf) != 0, keep)
 
 
@@ -70,8 +67,8 @@ def test_dropped_weights_and_momentum_stay_zero_through_decay_and_nan():
             grads = jax.tree.map(lambda leaf, keep: jnp.where(keep, leaf, jnp.nan), grads, masks)
         updates, state = jax.jit(optimizer.update)(grads, state, params)
         params = optax.apply_updates(params, updates)
-    for each in (params, *slots(state)):
-        assert_zero_exactly_where_dropped(each, masks)
+    for tree in (params, *slots(state)):
+        assert_zero_exactly_where_dropped(tree, masks)
 
 
 @pytest.mark.parametrize("slots", [optax.trace(0.9), optax.scale_by_adam()], ids=["sgd", "adam"])
@@ -95,16 +92,16 @@ def test_a_pruned_network_stays_pruned_for_200_steps(slots):
             grads = jax.tree.map(lambda leaf: rng.standard_normal(leaf.shape, np.float32), params)
             params, state = step(params, state, grads)
             assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(params)))
-    slot_trees = [slot for name in ("trace", "mu", "nu") if (slot := getattr(state.inner[0], name, None)) is not None]
+    slot_trees = [tree for name in ("trace", "mu", "nu") if (tree := getattr(state.inner[0], name, None)) is not None]
     assert slot_trees
-    for each in (params, *slot_trees):
-        assert_zero_exactly_where_dropped(each, masks)
+    for tree in (params, *slot_trees):
+        assert_zero_exactly_where_dropped(tree, masks)
     moved = jax.tree.map(lambda a, b, keep: bool(np.all((a != b)[keep])), params, first, masks)
     assert all(jax.tree.leaves(moved))
 
 
 def test_a_step_that_donates_its_state_leaves_the_masks_alone():
-    masks, params = tree(w=jnp.asarray([True, False])), tree(w=jnp.asarray([1.0, 0.0]))
+    masks, params = one_leaf([True, False]), one_leaf([1.0, 0.0])
     optimizer = pruning.masked(optax.identity(), masks)
     step = jax.jit(optimizer.update, donate_argnums=1)
     _, state = step(params, optimizer.init(params))
@@ -119,16 +116,16 @@ class TestGradients(chex.TestCase):
     def test_one_that_is_not_finite_becomes_zero_where_dropped(self):
         # Compiled, XLA turns a product with a mask into a select; only the plain call tells the two apart.
         for bad in (np.nan, np.inf):
-            optimizer = pruning.masked(optax.identity(), tree(w=jnp.asarray([True, False, True])))
-            state = optimizer.init(tree(w=jnp.zeros(3)))
-            grads = tree(w=jnp.asarray([1.0, bad, bad], jnp.float32))
+            optimizer = pruning.masked(optax.identity(), one_leaf([True, False, True]))
+            state = optimizer.init(one_leaf([0.0, 0.0, 0.0]))
+            grads = one_leaf([1.0, bad, bad])
             np.testing.assert_array_equal(self.variant(optimizer.update)(grads, state)[0]["conv"]["w"], [1.0, 0.0, bad])
 
 
 def test_without_masks_everything_passes():
-    params = tree(w=jnp.asarray([1.0, 0.0]))
+    params = one_leaf([1.0, 0.0])
     optimizer = pruning.masked(optax.identity())
-    updates, state = optimizer.update(tree(w=jnp.asarray([2.0, 3.0])), optimizer.init(params))
+    updates, state = optimizer.update(one_leaf([2.0, 3.0]), optimizer.init(params))
     np.testing.assert_array_equal(updates["conv"]["w"], [2.0, 3.0])
     assert state.masks["conv"]["w"].dtype == bool
 
@@ -150,8 +147,8 @@ def test_masks_that_change_zero_what_they_drop_at_once_and_for_good(optimizer):
     chex.assert_trees_all_equal_dtypes(new_state, state)
     for _ in range(20):
         changed, new_state = train(optimizer, changed, new_state, rng, 1)
-        for each in (changed, *slots(new_state)):
-            assert_zero_exactly_where_dropped(each, after)
+        for tree in (changed, *slots(new_state)):
+            assert_zero_exactly_where_dropped(tree, after)
 
 
 @both
@@ -168,13 +165,12 @@ def test_changing_masks_is_pure_and_compiles(optimizer):
 
 
 def test_mistakes():
-    params, grads = tree(w=jnp.zeros(3)), tree(w=jnp.ones(3))
-    small = tree(w=jnp.asarray([True, False]))
+    params, grads, small = one_leaf([0.0, 0.0]), one_leaf([1.0, 1.0]), one_leaf([True])
     optimizer = pruning.masked(SGD, small)
-    with pytest.raises(ValueError, match=r"masks do not fit the parameters: conv/w is \(2,\), expected \(3,\)"):
+    with pytest.raises(ValueError, match=r"masks do not fit the parameters: conv/w is \(1,\), expected \(2,\)"):
         optimizer.update(grads, optimizer.init(params), params)
     optimizer = pruning.masked(SGD)
-    with pytest.raises(ValueError, match=r"masks do not fit the parameters: conv/w is \(2,\), expected \(3,\)"):
+    with pytest.raises(ValueError, match=r"masks do not fit the parameters: conv/w is \(1,\), expected \(2,\)"):
         pruning.change_masks(optimizer, params, optimizer.init(params), small)
     with pytest.raises(ValueError, match="opt_state is a tuple, expected the MaskedState of a `masked` optimizer"):
-        pruning.change_masks(SGD, params, SGD.init(params), tree(w=jnp.ones(3, bool)))
+        pruning.change_masks(SGD, params, SGD.init(params), one_leaf([True, False]))

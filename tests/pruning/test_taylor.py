@@ -1,3 +1,4 @@
+import chex
 import jax
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def test_masks_by_name_and_without_what_it_needs():
     found = pruning.filter_masks(
         ARCHITECTURE, params, 0.4, criterion="taylor", batch_stats=batch_stats, batches=BATCHES
     )
-    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    chex.assert_trees_all_equal(found, expected)
     with pytest.raises(ValueError, match=r"criterion 'taylor' needs batches; pass batches=\[\{'image'"):
         pruning.filter_masks(ARCHITECTURE, params, 0.4, criterion="taylor", batch_stats=batch_stats)
     with pytest.raises(ValueError, match=r"criterion 'taylor' needs batch_stats; pass batch_stats=variables\["):

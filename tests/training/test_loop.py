@@ -2,7 +2,9 @@ import dataclasses
 import functools
 import json
 
+import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,7 +15,17 @@ AUGMENT = data.AugmentConfig(jitter=0.2, hue=0.1, saturation=1.5, exposure=1.5, 
 
 
 def train(
-    dataset, workdir, steps, *, kind="sgd", masks=None, learning_rate=0.01, evaluate=None, changes=None, watch=None
+    dataset,
+    workdir,
+    steps,
+    *,
+    kind="sgd",
+    masks=None,
+    learning_rate=0.01,
+    evaluate=None,
+    changes=None,
+    watch=None,
+    loss_fn=None,
 ):
     architecture = helpers.small_architecture(classes=2)
     variables = helpers.random_variables(architecture)
@@ -24,7 +36,7 @@ def train(
     batches = data.train_batches(
         dataset, batch_size=4, sizes=(32,), seed=3, max_boxes=5, augment=AUGMENT, threads=1, prefetch=2
     )
-    compiled = training.compile_train_step(architecture, optimizer)
+    compiled = training.compile_train_step(architecture, optimizer, loss_fn=loss_fn)
 
     def step(state, batch):
         state, metrics = compiled(state, batch)
@@ -47,20 +59,15 @@ def train(
     )
 
 
-def assert_same(a, b):
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        np.testing.assert_array_equal(x, y)
-
-
 def test_same_seed_same_run_and_a_stopped_run_ends_the_same(squares, tmp_path):
     whole = train(squares, tmp_path / "whole", 8)
     train(squares, tmp_path / "stopped", 4)
     resumed = train(squares, tmp_path / "stopped", 8)
-    assert_same(whole, resumed)
+    chex.assert_trees_all_equal(whole, resumed)
     assert int(resumed.step) == 8
     assert int(resumed.seen) == 32
     # A run that is done is not trained further.
-    assert_same(train(squares, tmp_path / "stopped", 8), resumed)
+    chex.assert_trees_all_equal(train(squares, tmp_path / "stopped", 8), resumed)
     assert export.load_model(tmp_path / "stopped").names == ("blue", "red")
 
 
@@ -85,7 +92,7 @@ def test_masks_that_change_at_step_10_hold_to_the_end_and_through_stops(kind, sq
         whole = train(squares, tmp_path / "whole", 30, watch=seen.append, **options)
         for stop in (9, 10, 30):  # before the change, and right after it
             resumed = train(squares, tmp_path / "stopped", stop, **options)
-    assert_same(whole, resumed)
+    chex.assert_trees_all_equal(whole, resumed)
     assert int(whole.step) == len(seen) == 30
     checked = 0
     for state in seen:
@@ -116,6 +123,20 @@ def test_metrics_are_lines_of_json(squares, tmp_path):
     assert [line["step"] for line in lines] == [2, 4]
     assert all(np.isfinite(line["loss"]) and line["images_per_second"] > 0 for line in lines)
     assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_the_terms_of_any_loss_are_logged(squares, tmp_path):
+    def loss(head, batch, *, seen):
+        assert batch.keys() == {"image", "truth", "index"}
+        return {"square": jnp.mean(jnp.square(head)), "dark": jnp.mean((batch["image"] < 128).astype(jnp.float32))}
+
+    train(squares, tmp_path, 4, loss_fn=loss)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4]
+    for line in lines:
+        assert line["loss"] == pytest.approx(line["square"] + line["dark"])
+        assert 0 < line["dark"] < 1
+        assert "coord" not in line
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(squares, tmp_path):

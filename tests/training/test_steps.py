@@ -21,7 +21,10 @@ def darknet_updates(folder, seen):
     state = training.create_state(variables, optimizer, seen=seen)
     # The step divides by 255.
     batch = {"image": oracle["images_nchw"].transpose(0, 2, 3, 1) * 255, "truth": oracle["truth"]}
-    step = functools.partial(training.train_step, architecture=architecture, optimizer=optimizer, axis_name=AXIS)
+    loss_fn = training.region_loss(architecture)
+    step = functools.partial(
+        training.train_step, architecture=architecture, optimizer=optimizer, loss_fn=loss_fn, axis_name=AXIS
+    )
     mapped = jax.pmap(step, axis_name=AXIS, devices=jax.devices()[:1])
     state, _ = mapped(*jax.tree.map(lambda leaf: np.asarray(leaf)[None], (state, batch)))
     assert int(state.seen[0]) == seen + 4
@@ -68,7 +71,10 @@ def run_steps(devices: int, masks=None, steps: int = 3):
     variables = helpers.random_variables(architecture)
     optimizer = training.make_optimizer("sgd", 0.01, momentum=0.9, decay=0.01, masks=masks)
     state = training.create_state(variables, optimizer)
-    step = functools.partial(training.train_step, architecture=architecture, optimizer=optimizer, axis_name=AXIS)
+    loss_fn = training.region_loss(architecture)
+    step = functools.partial(
+        training.train_step, architecture=architecture, optimizer=optimizer, loss_fn=loss_fn, axis_name=AXIS
+    )
     mapped = jax.pmap(step, axis_name=AXIS, devices=jax.devices()[:devices])
     state = jax.tree.map(lambda leaf: np.broadcast_to(np.asarray(leaf), (devices, *leaf.shape)), state)
     rng = np.random.default_rng(0)

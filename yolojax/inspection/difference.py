@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -72,7 +72,7 @@ def _add(parts: Sequence[Sums]) -> Sums:
     return total._replace(largest=float(np.max([part.largest for part in parts])))
 
 
-def _row(shapes: Sequence[str], sums: Sums | None, zeros: Sequence[int]) -> dict[str, Any]:
+def _row(shapes: Sequence[str], sums: Sums | None, zeros: Sequence[int]) -> dict[str, str | float]:
     size = sums.size if sums else 0
     return {
         "shape": shapes[0],

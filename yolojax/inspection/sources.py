@@ -9,7 +9,7 @@ import numpy as np
 from yolojax import export, network
 
 # params, masks, {"params": ..., "batch_stats": ...}, a network, or the path of one.
-Source = Mapping[str, Any] | network.Model | str | os.PathLike[str]
+Source = Mapping[str, object] | network.Model | str | os.PathLike[str]
 TOTAL = "total"
 
 
@@ -29,7 +29,7 @@ def leaves(source: Source, *, statistics: bool = False) -> dict[str, np.ndarray]
         source = source.variables
     if not isinstance(source, Mapping):
         raise ValueError(f"source is a {type(source).__name__}, expected params, masks, variables, a Model or a path")
-    trees = [source]
+    trees: list[Any] = [source]  # any of these, as the user has it
     if "params" in source:
         trees = [source["params"], source.get("batch_stats", {}) if statistics else {}]
     found = {path: np.asarray(leaf) for tree in trees for path, leaf in network.leaf_paths(tree).items()}

@@ -1,11 +1,13 @@
 """What a network weighs: parameters as the study counts them, non-zeros, MACs, bytes on disk, sparsity."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from yolojax.network import Architecture, Masks, Params, Variables, alive_filters, leaf_paths
+from yolojax.network import AnyArray, Architecture, Masks, Params, Variables, alive_filters, leaf_paths
+from yolojax.pruning.types import Tree
 
 HEADER_BYTES = 20
 
@@ -22,12 +24,12 @@ class LayerRow(NamedTuple):
     macs: int
 
 
-def count_parameters(params: Any) -> int:
+def count_parameters(params: Tree | Mapping[str, AnyArray]) -> int:
     """Learned parameters: kernels, BN scales and biases."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
-def count_nonzeros(params: Any) -> int:
+def count_nonzeros(params: Tree | Mapping[str, AnyArray]) -> int:
     """Learned parameters that are not 0."""
     return sum(int(np.count_nonzero(np.asarray(leaf))) for leaf in jax.tree.leaves(params))
 

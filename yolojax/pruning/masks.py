@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +65,7 @@ def _drop_weights(
     parts: tuple[tuple[str, ...], ...],
     targets: tuple[jax.Array | np.int32, ...],
 ) -> Masks:
-    masks = keep_all(params)
+    masks = dict(keep_all(params))
     for names, drop in zip(parts, targets, strict=True):
         kept = keep_largest([scores[name] for name in names], drop)
         masks |= {name: {**masks[name], "kernel": mask} for name, mask in zip(names, kept, strict=True)}
@@ -186,7 +186,7 @@ def _round_up(keep: jax.Array, scores: jax.Array, size: int, multiple: int) -> j
     return keep | (_ranks(scores) >= keep.size - more)
 
 
-def keep_all(params: Mapping[str, Any]) -> Any:
+def keep_all(params: Params) -> Masks:
     """Masks that drop nothing."""
     return jax.tree.map(lambda leaf: jnp.ones(leaf.shape, bool), params)
 

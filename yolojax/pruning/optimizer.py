@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import optax
 
 from yolojax.network import Masks, Params, apply_masks, check_masks
-from yolojax.pruning.masks import keep_all
 
 
 class MaskedState(NamedTuple):
@@ -33,9 +32,7 @@ def masked(optimizer: optax.GradientTransformation, masks: Masks | None = None) 
     """
 
     def init(params: optax.Params) -> MaskedState:
-        # A copy: a step that donates its state must not delete the caller's masks.
-        kept = keep_all(params) if masks is None else _copy(masks)
-        return MaskedState(kept, optimizer.init(params))
+        return MaskedState(_copy(masks) if masks is not None else _keep_all(params), optimizer.init(params))
 
     def update(
         updates: optax.Updates, state: MaskedState, params: optax.Params | None = None
@@ -73,7 +70,13 @@ def change_masks(
     return apply_masks(params, masks), MaskedState(_copy(masks), changed.inner)
 
 
+def _keep_all(params: optax.Params) -> optax.Params:
+    # `tree_map_params` gives a stand-in for the parameters, so these are not params to `masks.keep_all`.
+    return jax.tree.map(lambda leaf: jnp.ones(leaf.shape, bool), params)
+
+
 def _copy(masks: Masks) -> optax.Params:
+    # A step that donates its state must not delete the caller's masks.
     return jax.tree.map(lambda mask: jnp.array(mask, bool), masks)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Int
 
 from yolojax.network import (
     Architecture,
@@ -60,7 +61,7 @@ def remove_filters(
 
 def _kept_channels(
     architecture: Architecture, conv: ConvolutionInfo, origins: list[np.ndarray], kept: Mapping[str, np.ndarray]
-) -> np.ndarray:
+) -> Int[np.ndarray, " kept"]:
     """Indices of the input channels whose filter is kept; all of the image's."""
     (source,) = architecture.sources(conv.index)
     if source < 0:

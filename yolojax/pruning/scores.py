@@ -1,7 +1,6 @@
 """From whatever the user scores by (a name, a criterion, a function, ready scores) to checked scores."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -82,7 +81,7 @@ def resolve(criterion: object, kind: Kind) -> Criterion:
 
 def _arguments(
     criterion: Criterion, params: Params, batch_stats: BatchStats | None, batches: Batches | None
-) -> tuple[Any, ...]:
+) -> tuple[object, ...]:
     """What the criterion's function takes after the architecture."""
     if criterion.needs is Needs.PARAMS:
         return (params,)

@@ -26,7 +26,7 @@ def read_sensitivity(path: Path) -> dict[str, Any]:
     return found
 
 
-def _problem(found: Any) -> str:
+def _problem(found: object) -> str:
     """What is wrong; empty for nothing."""
     if not isinstance(found, dict) or not isinstance(found.get("layers"), dict):
         return "no layers in it"
@@ -48,12 +48,12 @@ def _problem(found: Any) -> str:
     return ""
 
 
-def _are_fractions(values: Any) -> TypeGuard[list[float]]:
+def _are_fractions(values: object) -> TypeGuard[list[float]]:
     """Whether this is a list of finite numbers in 0..1."""
     return isinstance(values, list) and all(
         isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= 1 for value in values
     )
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> bool:
     return isinstance(value, int) and 0 < value <= 10**9

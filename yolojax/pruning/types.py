@@ -8,6 +8,8 @@ from yolojax.network import AnyArray
 
 # One leaf of masks; True keeps.
 Mask = Bool[AnyArray, "..."]
+# Parameters or masks.
+Tree = Mapping[str, Mapping[str, AnyArray]]
 # {convolution: (filters,)}, or the kernel's shape for weights; what scores lowest is dropped first.
 Scores = Mapping[str, AnyArray]
 # What training takes: image (B, H, W, 3) uint8, truth (B, T, 5) float32.

@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Iterator
 
 import jax.numpy as jnp
-import numpy as np
 from absl import logging
 
 from yolojax import darknet, data, detection, export, training
@@ -65,7 +64,7 @@ def augmentation(settings: TrainSettings) -> data.AugmentConfig:
     )
 
 
-def plain_batches(settings: Settings, dataset: data.Dataset, images: int) -> Iterator[dict[str, np.ndarray]]:
+def plain_batches(settings: Settings, dataset: data.Dataset, images: int) -> Iterator[data.pipeline.Batch]:
     """At least `images` of the data set in batches of `train.batch_size`, as they are; the same on every process."""
     batches = data.train_batches(
         dataset,

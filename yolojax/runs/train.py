@@ -76,7 +76,12 @@ def train_model(
     optimizer = training.make_optimizer(about.optimizer, rate, momentum=about.momentum, decay=about.decay, masks=masks)
     state = training.fit(
         training.create_state(model.variables, optimizer, seen=model.seen),
-        training.compile_train_step(model.architecture, optimizer, setup.DTYPES[settings.model.dtype]),
+        training.compile_train_step(
+            model.architecture,
+            optimizer,
+            loss_fn=training.LOSSES[about.loss](model.architecture),
+            dtype=setup.DTYPES[settings.model.dtype],
+        ),
         make_batches(settings, dataset),
         architecture=model.architecture,
         names=model.names,

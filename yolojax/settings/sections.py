@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from yolojax import pruning
+from yolojax import data, pruning
 from yolojax.settings.declaration import Section, option
 
 
@@ -25,7 +25,7 @@ class DataSettings(Section):
     """The data set."""
 
     name: ClassVar[str] = "data"
-    source: str = option("voc0712", "voc2007, voc2012, voc0712, devkit:FOLDER or shapes")
+    source: str = option("voc0712", data.describe_sources())
     dir: str = option("", "where TFDS keeps prepared data; empty: TFDS's own default", free=True)
     names: str = option("", "a file with one class name per line; empty: the model's or the data's")
     train_split: str = option("trainval", "what to train on")

@@ -4,6 +4,7 @@ from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.detector import Detector
 from yolojax.training.evaluation import Evaluation, Evaluator, Matching, Protocol, check_size, score
 from yolojax.training.loop import LoopSettings, fit
+from yolojax.training.losses import LOSSES, LossFn, region_loss
 from yolojax.training.metrics import read_metrics
 from yolojax.training.models import new_model, require_names
 from yolojax.training.optimizer import learning_rate_schedule, make_optimizer
@@ -18,11 +19,13 @@ from yolojax.training.state import TrainState, create_state
 from yolojax.training.steps import predict_step, train_step
 
 __all__ = [
+    "LOSSES",
     "Checkpoints",
     "Detector",
     "Evaluation",
     "Evaluator",
     "LoopSettings",
+    "LossFn",
     "Matching",
     "Protocol",
     "TrainState",
@@ -37,6 +40,7 @@ __all__ = [
     "new_model",
     "predict_step",
     "read_metrics",
+    "region_loss",
     "replicate",
     "require_names",
     "score",

@@ -3,14 +3,15 @@
 import dataclasses
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from tqdm import tqdm
 
 from yolojax import data, detection, network
+from yolojax.network import Variables
 from yolojax.training import parallel
 
 
@@ -66,7 +67,7 @@ class Evaluation:
     protocol: Matching
     seconds: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain dicts, strings and numbers."""
         return {**dataclasses.asdict(self), "protocol_text": str(self.protocol)}
 
@@ -84,7 +85,7 @@ class Evaluator:
         protocol: Protocol,
         *,
         batch_size: int,
-        dtype: Any = jnp.float32,
+        dtype: DTypeLike = jnp.float32,
         threads: int = 2,
     ):
         check_size(architecture, protocol.size)
@@ -97,7 +98,7 @@ class Evaluator:
             architecture, score_threshold=protocol.score_threshold, nms_iou=protocol.nms_iou, dtype=dtype
         )
 
-    def predict(self, variables: Any, *, progress: str | None = "evaluate") -> list[detection.Detections]:
+    def predict(self, variables: Variables, *, progress: str | None = "evaluate") -> list[detection.Detections]:
         """The detections of each image, in the data set's order; an image without any has an empty entry.
 
         `progress` names the bar; None shows none.
@@ -129,7 +130,7 @@ class Evaluator:
         assert missing == 0, f"{missing} images were not evaluated"
         return [image for image in found if image is not None]
 
-    def evaluate(self, variables: Any, *, progress: str | None = "evaluate") -> Evaluation:
+    def evaluate(self, variables: Variables, *, progress: str | None = "evaluate") -> Evaluation:
         """mAP and AP per class of `variables`."""
         start = time.monotonic()
         found = self.predict(variables, progress=progress)

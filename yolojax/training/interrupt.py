@@ -4,7 +4,6 @@ import itertools
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any
 
 import jax
 from absl import logging
@@ -55,7 +54,7 @@ class StopRequest:
             return multihost_utils.reached_preemption_sync_point(next(_calls))
         return self._received
 
-    def _receive(self, number: int, frame: FrameType | None) -> Any:
+    def _receive(self, number: int, frame: FrameType | None) -> None:
         self._received = True
         self.exit_code = 128 + number
         self._restore()

@@ -5,21 +5,19 @@ import pathlib
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import SupportsFloat
 
 import jax
 import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from yolojax.network import Architecture
+from yolojax.network import Architecture, Variables
 from yolojax.training import parallel
 from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.interrupt import StopRequest
 from yolojax.training.metrics import MetricsWriter
 from yolojax.training.state import TrainState
-
-StepFn = Callable[[TrainState, parallel.HostBatch], tuple[TrainState, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,15 +32,15 @@ class LoopSettings:
 
 def fit(
     state: TrainState,
-    step_fn: StepFn,
+    step_fn: parallel.StepFn,
     batches: Iterator[parallel.HostBatch],
     *,
     architecture: Architecture,
     names: tuple[str, ...],
     workdir: pathlib.Path,
     settings: LoopSettings,
-    learning_rate: Callable[[int], Any],
-    evaluate: Callable[[Any], Mapping[str, float]] | None = None,
+    learning_rate: Callable[[int], SupportsFloat],
+    evaluate: Callable[[Variables], Mapping[str, float]] | None = None,
     name_image: Callable[[int], str] = str,
     changes: Mapping[int, Callable[[TrainState], TrainState]] = types.MappingProxyType({}),
 ) -> TrainState:
@@ -50,7 +48,7 @@ def fit(
 
     Args:
       state: unreplicated, at step 0; gives the structure of a checkpoint to resume.
-      step_fn: from `parallel.compile_train_step`.
+      step_fn: from `parallel.compile_train_step`; it gets every leaf of a batch.
       batches: a Grain iterator, at its start; its position is saved and restored with the state.
       architecture: saved in the checkpoints.
       names: class names, likewise.
@@ -97,7 +95,7 @@ def fit(
             for step in range(start + 1, settings.steps + 1):
                 batch = next(batches)
                 log.fetched()
-                replicated, metrics = step_fn(replicated, {k: batch[k] for k in ("image", "truth")})
+                replicated, metrics = step_fn(replicated, batch)
                 log.stepped(step, batch, metrics)
                 if step in changes:
                     replicated = parallel.replicate(changes[step](parallel.unreplicate(replicated)))
@@ -132,7 +130,7 @@ class _Log:
         self,
         workdir: pathlib.Path,
         settings: LoopSettings,
-        learning_rate: Callable[[int], Any],
+        learning_rate: Callable[[int], SupportsFloat],
         start: int,
         name_image: Callable[[int], str],
     ):
@@ -149,7 +147,7 @@ class _Log:
         self._reset()
 
     def _reset(self) -> None:
-        self._pending: list[tuple[int, np.ndarray, Any]] = []
+        self._pending: list[tuple[int, np.ndarray, parallel.Metrics]] = []
         self._data_seconds = 0.0
         self._since = self._mark = time.monotonic()
 
@@ -157,7 +155,7 @@ class _Log:
         """The next batch came; what passed since the last step was waiting for it."""
         self._data_seconds += time.monotonic() - self._mark
 
-    def stepped(self, step: int, batch: parallel.HostBatch, metrics: Any) -> None:
+    def stepped(self, step: int, batch: parallel.HostBatch, metrics: parallel.Metrics) -> None:
         """One step was started."""
         self._pending.append((step, batch["index"], metrics))
         self._bar.update(1)

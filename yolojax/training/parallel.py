@@ -2,20 +2,26 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import flax.jax_utils
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.typing import DTypeLike
 
-from yolojax.network import Architecture
+from yolojax.network import Architecture, Variables
+from yolojax.training.losses import LossFn, region_loss
 from yolojax.training.state import TrainState
 from yolojax.training.steps import predict_step, train_step
 
 AXIS = "batch"
+Tree = TypeVar("Tree")
 HostBatch = dict[str, np.ndarray]
+# Per device, each (devices,).
+Metrics = dict[str, jax.Array]
+StepFn = Callable[[TrainState, HostBatch], tuple[TrainState, Metrics]]
 
 
 def check_batch_size(batch_size: int) -> None:
@@ -31,13 +37,13 @@ def round_up_batch(batch_size: int) -> int:
     return -(-batch_size // jax.device_count()) * jax.device_count()
 
 
-def replicate(tree: Any) -> Any:
+def replicate(tree: Tree) -> Tree:
     """A copy on each local device."""
     # Under pmap's own axis name: with another sharding the second step would compile again.
     return flax.jax_utils.replicate(tree, axis_name=AXIS)
 
 
-def unreplicate(tree: Any) -> Any:
+def unreplicate(tree: Tree) -> Tree:
     """One device's copy, as NumPy arrays."""
     return jax.device_get(flax.jax_utils.unreplicate(tree))
 
@@ -49,14 +55,28 @@ def shard(batch: HostBatch) -> HostBatch:
 
 
 def compile_train_step(
-    architecture: Architecture, optimizer: optax.GradientTransformation, dtype: Any = jnp.float32
-) -> Callable[[TrainState, HostBatch], tuple[TrainState, Any]]:
-    """`step(replicated state, host batch) -> (replicated state, metrics)`; the given state is consumed."""
-    step = functools.partial(train_step, architecture=architecture, optimizer=optimizer, axis_name=AXIS, dtype=dtype)
+    architecture: Architecture,
+    optimizer: optax.GradientTransformation,
+    *,
+    loss_fn: LossFn | None = None,
+    dtype: DTypeLike = jnp.float32,
+) -> StepFn:
+    """`step(replicated state, host batch) -> (replicated state, metrics)`; the given state is consumed.
+
+    Without `loss_fn` it minimises the region loss. The rest is as in `train_step`.
+    """
+    step = functools.partial(
+        train_step,
+        architecture=architecture,
+        optimizer=optimizer,
+        loss_fn=loss_fn or region_loss(architecture),
+        axis_name=AXIS,
+        dtype=dtype,
+    )
     mapped = jax.pmap(step, axis_name=AXIS, donate_argnums=0)
     wait = jax.default_backend() == "cpu"
 
-    def run(state: TrainState, batch: HostBatch) -> tuple[TrainState, Any]:
+    def run(state: TrainState, batch: HostBatch) -> tuple[TrainState, Metrics]:
         state, metrics = mapped(state, shard(batch))
         if wait:  # Collectives of forced CPU devices can deadlock when several steps are in flight.
             jax.block_until_ready(state)
@@ -66,8 +86,8 @@ def compile_train_step(
 
 
 def compile_predict_step(
-    architecture: Architecture, *, score_threshold: float, nms_iou: float, dtype: Any = jnp.float32
-) -> Callable[[Any, HostBatch], HostBatch]:
+    architecture: Architecture, *, score_threshold: float, nms_iou: float, dtype: DTypeLike = jnp.float32
+) -> Callable[[Variables, HostBatch], HostBatch]:
     """`predict(replicated variables, host batch) -> results of the batch of all processes`, as NumPy arrays."""
     step = functools.partial(
         predict_step,
@@ -79,7 +99,7 @@ def compile_predict_step(
     )
     mapped = jax.pmap(step, axis_name=AXIS)
 
-    def run(variables: Any, batch: HostBatch) -> HostBatch:
+    def run(variables: Variables, batch: HostBatch) -> HostBatch:
         return unreplicate(mapped(variables, shard(batch)))
 
     return run

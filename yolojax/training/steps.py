@@ -1,16 +1,16 @@
 """One training step and one prediction step: pure functions of one device's share of the batch."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+from jax.typing import DTypeLike
+from jaxtyping import Float, Shaped
 
 from yolojax import detection, network
+from yolojax.network import BatchStats, Params, Variables
+from yolojax.training.losses import Batch, LossFn, Scalar
 from yolojax.training.state import TrainState
-
-Batch = dict[str, jax.Array]
 
 
 def train_step(
@@ -19,16 +19,18 @@ def train_step(
     *,
     architecture: network.Architecture,
     optimizer: optax.GradientTransformation,
+    loss_fn: LossFn,
     axis_name: str,
-    dtype: Any = jnp.float32,
-) -> tuple[TrainState, dict[str, jax.Array]]:
+    dtype: DTypeLike = jnp.float32,
+) -> tuple[TrainState, dict[str, Scalar]]:
     """One step on the mean loss of the whole batch.
 
     Args:
       state: the same on every device.
-      batch: `image` (b, H, W, 3) uint8 and `truth` (b, T, 5) float32, this device's share.
+      batch: this device's share: `image` (b, H, W, 3) uint8, and what the loss takes.
       architecture: the network; static.
       optimizer: made by `make_optimizer`.
+      loss_fn: what is minimised, such as `region_loss(architecture)`.
       axis_name: the mapped axis over which gradients, BN statistics and metrics are averaged.
       dtype: what to compute in; parameters stay float32.
 
@@ -38,14 +40,14 @@ def train_step(
     # Darknet counts a batch as seen before its forward pass.
     seen = state.seen + batch["image"].shape[0] * lax.psum(1, axis_name)
 
-    def loss_fn(params: Any) -> tuple[jax.Array, Any]:
+    def loss(params: Params) -> tuple[Scalar, tuple[BatchStats, dict[str, Scalar]]]:
         variables = {"params": params, "batch_stats": state.batch_stats}
         images = to_float(batch["image"])
         head, batch_stats = network.apply_train(architecture, variables, images, axis_name=axis_name, dtype=dtype)
-        terms = detection.region_loss_terms(architecture, head, batch["truth"], seen=seen)
+        terms = loss_fn(head, batch, seen=seen)
         return sum(terms.values(), start=jnp.zeros(())), (batch_stats, terms)
 
-    grads, (batch_stats, terms) = jax.grad(loss_fn, has_aux=True)(state.params)
+    grads, (batch_stats, terms) = jax.grad(loss, has_aux=True)(state.params)
     grads, terms = lax.pmean((grads, terms), axis_name)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     state = TrainState(
@@ -55,19 +57,19 @@ def train_step(
         batch_stats=batch_stats,
         opt_state=opt_state,
     )
-    return state, {"loss": sum(terms.values(), start=jnp.zeros(())), **terms}
+    return state, {**terms, "loss": sum(terms.values(), start=jnp.zeros(()))}
 
 
 def predict_step(
-    variables: Any,
+    variables: Variables,
     batch: Batch,
     *,
     architecture: network.Architecture,
     axis_name: str,
     score_threshold: float,
     nms_iou: float,
-    dtype: Any = jnp.float32,
-) -> Batch:
+    dtype: DTypeLike = jnp.float32,
+) -> dict[str, jax.Array]:
     """Boxes and scores after per-class NMS, of the batch of all devices.
 
     Args:
@@ -90,6 +92,6 @@ def predict_step(
     return lax.all_gather({"boxes": boxes, "scores": scores, **rest}, axis_name, tiled=True)
 
 
-def to_float(images: jax.Array) -> jax.Array:
+def to_float(images: Shaped[jax.Array, "..."]) -> Float[jax.Array, "..."]:
     """uint8 in 0..255 -> float32 in 0..1."""
     return images.astype(jnp.float32) / 255.0
