@@ -96,6 +96,32 @@ def test_filters_on_a_grid_and_what_that_costs(pruning_recipe, tmp_path):
     assert f"{report.off_grid['parameters']:,} parameters in place of" in (tmp_path / "report.md").read_text()
 
 
+def test_to_a_budget_with_repair_and_no_training(pruning_recipe, tmp_path):
+    recipe = pruning_recipe.replace(
+        prune={"budget": "macs=50%", "repair": True, "images": 8}, train={"steps": 0, "epochs": 0}
+    )
+    report = runs.run_pruning(recipe, tmp_path)
+    assert [stage.name for stage in report.stages] == ["original", "pruned", "repaired"]
+    original, _, repaired = report.stages
+    assert repaired.macs <= original.macs / 2
+    assert json.loads((tmp_path / "removal.json").read_text())["max_difference"] <= 1e-5
+    assert pruning.macs(darknet.read_cfg(tmp_path / "model.cfg"), 32, 32) == repaired.macs
+    text = (tmp_path / "report.md").read_text()
+    assert "# Filters pruned to macs=50%" in text
+    assert "Not retrained" in text
+    assert "loss.png" not in text
+    assert export.open_model(str(tmp_path / "model.weights")).seen == 48
+    with pytest.raises(ValueError, match=r"train\.steps and train\.epochs are both 0"):
+        runs.run_training(recipe, tmp_path / "training")
+
+
+def test_a_criterion_that_sees_batches(pruning_recipe, tmp_path):
+    recipe = pruning_recipe.replace(prune={"criterion": "taylor", "images": 4}, train={"steps": 0, "epochs": 0})
+    report = runs.run_pruning(recipe, tmp_path)
+    assert [stage.name for stage in report.stages] == ["original", "pruned", "removed"]
+    assert report.stages[2].parameters < report.stages[0].parameters
+
+
 def test_retraining_a_pruned_checkpoint(recipe, filter_run, tmp_path):
     workdir, _ = filter_run
     runs.run_training(recipe.replace(model={"start": str(workdir)}, train={"steps": 3}), tmp_path)
@@ -111,7 +137,9 @@ def test_retraining_a_pruned_checkpoint(recipe, filter_run, tmp_path):
         ("prune", {"exclude": ("conv_99",)}, "exclude names 'conv_99'"),
         ("model", {"start": "nowhere.weights"}, "nowhere.weights: no such file or folder"),
         ("model", {"dtype": "float16"}, "model.dtype 'float16', expected 'float32' or 'bfloat16'"),
-        ("train", {"steps": 0, "epochs": 0}, "train.steps and train.epochs are both 0"),
+        ("prune", {"budget": "macs=half"}, "budget 'macs=half', expected macs or params or bytes and how much"),
+        ("prune", {"budget": "macs=1%"}, "a cost of 4,429 cannot be met, expected at least 35,760"),
+        ("prune", {"method": "weight", "repair": True}, "prune.budget and prune.repair are for filters"),
         ("train", {"learning_rate": float("nan")}, "train.learning_rate nan, expected at least 0"),
         ("train", {"jitter": 1.5}, r"train.jitter 1.5, expected 0\.\.1"),
         ("train", {"batch_size": 3}, "batch_size 3 does not divide over 4 devices"),

@@ -17,7 +17,7 @@ from yolojax.network.layers import (
 from yolojax.network.masking import apply_masks, check_masks
 from yolojax.network.memory import keep_freed_memory
 from yolojax.network.model import Model
-from yolojax.network.module import apply, apply_train, init, reorg
+from yolojax.network.module import apply, apply_train, convolution_inputs, init, reorg
 from yolojax.network.variables import (
     AnyArray,
     BatchStats,
@@ -59,6 +59,7 @@ __all__ = [
     "apply_train",
     "check_masks",
     "check_variables",
+    "convolution_inputs",
     "fold_batch_norm",
     "for_classes",
     "init",

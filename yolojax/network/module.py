@@ -16,6 +16,7 @@ from yolojax.network.variables import AnyArray, BatchStats, Variables
 BN_EPSILON = 1e-5
 BN_MOMENTUM = 0.99
 LEAKY_SLOPE = 0.1
+INPUTS = "inputs"  # a collection that only `convolution_inputs` asks for
 
 
 class ConvolutionLayer(nn.Module):
@@ -33,6 +34,8 @@ class ConvolutionLayer(nn.Module):
         shape = (layer.size, layer.size, x.shape[-1], layer.filters)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, vector, jnp.float32)
+        if not self.is_initializing():
+            self.sow(INPUTS, "x", x, init_fn=tuple, reduce_fn=lambda _, value: value)
         x = lax.conv_general_dilated(
             x.astype(self.dtype),
             kernel.astype(self.dtype),
@@ -185,3 +188,11 @@ def apply_train(
     network = Network(architecture, axis_name=axis_name, dtype=dtype)
     head, updates = network.apply(variables, images, train=True, mutable=["batch_stats"])
     return head, updates.get("batch_stats", {})
+
+
+def convolution_inputs(
+    architecture: Architecture, variables: Variables, images: Float[AnyArray, "batch height width channels"]
+) -> dict[str, Float[Array, "batch _ _ _"]]:
+    """{convolution: the map that it reads} of `images`, with running BN statistics; all of them live at once."""
+    _, state = Network(architecture).apply(variables, images, mutable=[INPUTS])
+    return {name: layer["x"] for name, layer in state[INPUTS].items()}

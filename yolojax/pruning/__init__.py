@@ -12,6 +12,8 @@ from yolojax.pruning.accounting import (
     masked_filter_parameters,
     sparsity,
 )
+from yolojax.pruning.allocation import Allocation, Limits, budget_masks
+from yolojax.pruning.budget import Budget, parse_budget
 from yolojax.pruning.criteria import (
     CRITERIA,
     DEFAULT_CRITERIA,
@@ -27,6 +29,7 @@ from yolojax.pruning.masks import filter_masks, keep_all, weight_masks
 from yolojax.pruning.optimizer import MaskedState, change_masks, masked
 from yolojax.pruning.prunable import Kind, prunable, total
 from yolojax.pruning.removal import remove_filters
+from yolojax.pruning.repair import input_moments, repair
 from yolojax.pruning.schedules import one_shot, polynomial
 from yolojax.pruning.scores import scores
 from yolojax.pruning.sensitivity import Curve, amounts_from_curves
@@ -35,14 +38,18 @@ from yolojax.pruning.taylor import filter_taylor
 __all__ = [
     "CRITERIA",
     "DEFAULT_CRITERIA",
+    "Allocation",
+    "Budget",
     "Criterion",
     "Curve",
     "Kind",
     "LayerRow",
+    "Limits",
     "MaskedState",
     "Needs",
     "amounts_from_curves",
     "apply_masks",
+    "budget_masks",
     "change_masks",
     "channel_origins",
     "count_nonzeros",
@@ -55,6 +62,7 @@ __all__ = [
     "filter_taylor",
     "group_sizes",
     "head_convolutions",
+    "input_moments",
     "keep_all",
     "layer_macs",
     "layer_table",
@@ -62,9 +70,11 @@ __all__ = [
     "masked",
     "masked_filter_parameters",
     "one_shot",
+    "parse_budget",
     "polynomial",
     "prunable",
     "remove_filters",
+    "repair",
     "scores",
     "sparsity",
     "total",

@@ -1,12 +1,13 @@
 """What a network weighs: parameters as the study counts them, non-zeros, MACs, bytes on disk, sparsity."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from yolojax.network import AnyArray, Architecture, Masks, Params, Variables, alive_filters, leaf_paths
+from yolojax.network import AnyArray, Architecture, Masks, Params, Variables, alive_filters, leaf_paths, variable_shapes
 from yolojax.pruning.types import Tree
 
 HEADER_BYTES = 20
@@ -51,6 +52,11 @@ def layer_macs(architecture: Architecture, height: int | None = None, width: int
 def macs(architecture: Architecture, height: int | None = None, width: int | None = None) -> int:
     """Multiply-accumulates of all convolutions for one image."""
     return sum(layer_macs(architecture, height, width).values())
+
+
+def architecture_parameters(architecture: Architecture) -> int:
+    """What `count_parameters` gives for the parameters of an architecture."""
+    return sum(math.prod(shape) for shape in leaf_paths(variable_shapes(architecture)["params"]).values())
 
 
 def dense_bytes(architecture: Architecture) -> int:

@@ -94,12 +94,31 @@ def filter_bn_scale(architecture: Architecture, params: Params) -> Scores:
     }
 
 
+@_compiled
+def filter_lamp(architecture: Architecture, params: Params) -> Scores:
+    """{convolution: (filters,)}: s² over the sum of the squares not smaller in the layer, s the filter's L1 norm.
+
+    LAMP (Lee et al. 2021, equation 2) with filters in place of weights: what is left of a layer is worth more the less
+    of it is left, so layers compare.
+    """
+
+    def score(norms: jax.Array) -> jax.Array:
+        order = jnp.argsort(norms, stable=True)
+        squares = jnp.square(norms[order])
+        left = jnp.cumsum(squares[::-1])[::-1]
+        lamp = squares / jnp.where(left == 0, jnp.ones_like(left), left)
+        return jnp.zeros_like(norms).at[order].set(lamp)
+
+    return {name: score(jnp.asarray(norms)) for name, norms in filter_l1(architecture, params).items()}
+
+
 CRITERIA: dict[str, Criterion] = {
     criterion.name: criterion
     for criterion in (
         Criterion("magnitude", "weight", weight_magnitude, reference="Han et al. 2015"),
         Criterion("mean_square", "filter", filter_mean_square, reference="the study"),
         Criterion("l1", "filter", filter_l1, scope="layer", reference="Li et al. 2016"),
+        Criterion("lamp", "filter", filter_lamp, reference="Lee et al. 2021"),
         Criterion("bn_scale", "filter", filter_bn_scale, reference="Liu et al. 2017"),
         Criterion("taylor", "filter", filter_taylor, Needs.BATCHES, reference="Molchanov et al. 2019"),
     )

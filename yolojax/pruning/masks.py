@@ -8,8 +8,9 @@ from typing import get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool
 
-from yolojax.network import Architecture, BatchStats, Leaf, Masks, Params
+from yolojax.network import AnyArray, Architecture, BatchStats, Leaf, Masks, Params
 from yolojax.pruning.criteria import DEFAULT_CRITERIA, Scope
 from yolojax.pruning.groups import group_sizes
 from yolojax.pruning.prunable import Kind, prunable, total
@@ -189,6 +190,14 @@ def _round_up(keep: jax.Array, scores: jax.Array, size: int, multiple: int) -> j
 def keep_all(params: Params) -> Masks:
     """Masks that drop nothing."""
     return jax.tree.map(lambda leaf: jnp.ones(leaf.shape, bool), params)
+
+
+def masks_of_filters(params: Params, keep: Mapping[str, Bool[AnyArray, " filters"]]) -> Masks:
+    """Masks of whole filters: kernel, scale and bias of each; convolutions that `keep` does not name stay whole."""
+    return {
+        name: _filter_mask(layer, jnp.asarray(keep[name])) if name in keep else keep_all({name: layer})[name]
+        for name, layer in params.items()
+    }
 
 
 def _filter_mask(layer: Mapping[str, Leaf], keep: jax.Array) -> dict[str, Mask]:

@@ -8,7 +8,6 @@ from jaxtyping import Int
 
 from yolojax.network import (
     Architecture,
-    ConvolutionInfo,
     Masks,
     Variables,
     alive_filters,
@@ -40,12 +39,12 @@ def remove_filters(
     check_masks(variables["params"], masks)
     kept = {conv.name: np.flatnonzero(alive_filters(masks[conv.name])) for conv in architecture.convolutions}
     _check_removable(architecture, kept)
-    origins = channel_origins(architecture)
+    inputs = kept_channels(architecture, masks)
     new: dict[str, dict[str, dict[str, np.ndarray]]] = {"params": {}, "batch_stats": {}}
     layers = list(architecture.layers)
     for conv in architecture.convolutions:
         filters = kept[conv.name]
-        channels = _kept_channels(architecture, conv, origins, kept)
+        channels = inputs[conv.name]
         layers[conv.index] = dataclasses.replace(conv.layer, filters=len(filters))
         for name, leaf in variables["params"][conv.name].items():
             value = np.where(np.asarray(masks[conv.name][name]), np.asarray(leaf), np.zeros((), np.float32))
@@ -59,18 +58,15 @@ def remove_filters(
     return smaller, new
 
 
-def _kept_channels(
-    architecture: Architecture, conv: ConvolutionInfo, origins: list[np.ndarray], kept: Mapping[str, np.ndarray]
-) -> Int[np.ndarray, " kept"]:
-    """Indices of the input channels whose filter is kept; all of the image's."""
-    (source,) = architecture.sources(conv.index)
-    if source < 0:
-        return np.arange(architecture.net.channels)
-    stays = [
-        layer < 0 or bool(np.isin(channel, kept[architecture.name(layer)]))
-        for layer, channel in origins[source].tolist()
-    ]
-    return np.flatnonzero(stays)
+def kept_channels(architecture: Architecture, masks: Masks) -> dict[str, Int[np.ndarray, " kept"]]:
+    """{convolution: indices of the input channels whose filter is kept}; all of the image's."""
+    alive = {conv.index: alive_filters(masks[conv.name]) for conv in architecture.convolutions}
+    origins, found = channel_origins(architecture), {}
+    for conv in architecture.convolutions:
+        (source,) = architecture.sources(conv.index)
+        pairs = origins[source].tolist() if source >= 0 else [(-1, i) for i in range(architecture.net.channels)]
+        found[conv.name] = np.flatnonzero([layer < 0 or alive[layer][channel] for layer, channel in pairs])
+    return found
 
 
 def _check_removable(architecture: Architecture, kept: Mapping[str, np.ndarray]) -> None:

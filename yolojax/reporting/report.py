@@ -73,7 +73,8 @@ def write(report: Report, eval_set: data.Dataset, workdir: pathlib.Path) -> None
         gallery.add(f"{stage.name} {stage.evaluation.map_11point:.3f}", stage.samples)
     gallery.save(workdir / "pictures.png")
     figures.layers(report.layers, workdir / "layers.png")
-    figures.loss(workdir / "metrics.jsonl", workdir / "loss.png")
+    if not report.settings.train.nothing:
+        figures.loss(workdir / "metrics.jsonl", workdir / "loss.png")
     write_text(workdir / "report.md", to_markdown(report))
     write_json(workdir / "samples.json", {stage.name: stage.samples for stage in report.stages})
     write_json(workdir / "report.json", to_json(report))  # the last one: a run with it is done
@@ -98,12 +99,12 @@ def stage_to_json(stage: Stage) -> dict[str, Any]:
 def to_markdown(report: Report) -> str:
     """The report as a page."""
     settings, protocol = report.settings.prune, report.stages[0].evaluation.protocol
-    what = "filters" if settings.method == "filter" else "kernel weights"
     lines = [
-        f"# {settings.amount:.0%} of the {what} pruned",
+        f"# {_title(settings)}",
         "",
         f"- Network: `{report.settings.model.start}`; criterion `{settings.chosen.name}`, {_spread(settings)}.",
-        f"- Retrained on {report.train_set}; measured on {report.eval_set}.",
+        f"- {'Calibrated' if report.settings.train.nothing else 'Retrained'} on {report.train_set}; measured on "
+        f"{report.eval_set}.",
         f"- Protocol: {protocol}.",
         _times(report),
         "",
@@ -113,7 +114,7 @@ def to_markdown(report: Report) -> str:
     if settings.method == "filter":
         lines += [
             f"The pruned network is counted dense; without the dropped filters' own weights, but with the inputs that "
-            f"they fed, it has {report.masked_filter_parameters:,} parameters. The retrained network is the smaller "
+            f"they fed, it has {report.masked_filter_parameters:,} parameters. The networks after it are the smaller "
             "one, without either.",
             "",
         ]
@@ -126,7 +127,8 @@ def to_markdown(report: Report) -> str:
             "",
         ]
     lines += ["![detections](pictures.png)", "", "## AP per class (11-point)", "", *_class_table(report.stages), ""]
-    lines += ["![loss](loss.png)", "", "## Layers", "", "![layers](layers.png)", "", *_layer_table(report.layers), ""]
+    lines += [] if report.settings.train.nothing else ["![loss](loss.png)", ""]
+    lines += ["## Layers", "", "![layers](layers.png)", "", *_layer_table(report.layers), ""]
     return "\n".join(lines)
 
 
@@ -135,13 +137,24 @@ def megabytes(size: int | None) -> str:
     return "-" if size is None else f"{size / 1e6:.2f}"
 
 
+def _title(settings: PruneSettings) -> str:
+    if settings.budget:
+        return f"Filters pruned to {settings.budget}"
+    return f"{settings.amount:.0%} of the {'filters' if settings.method == 'filter' else 'kernel weights'} pruned"
+
+
 def _spread(settings: PruneSettings) -> str:
+    if settings.budget:
+        ways = {"cost": "score over cost", "global": "score", "uniform": "the same share of each layer"}
+        return f"filters ordered by {ways[settings.allocation]}, at least {settings.floor:.0%} of each layer kept"
     if settings.amounts:
         return f"amounts per layer by their sensitivity (`{settings.amounts}`)"
     return "one threshold for all layers" if settings.chosen_scope == "global" else "the same share of each layer"
 
 
 def _times(report: Report) -> str:
+    if report.settings.train.nothing:
+        return "- Not retrained."
     if report.retrain_seconds is None or report.total_seconds is None:
         return "- The run went on from a checkpoint, so it is not known how long it took."
     return f"- Retraining took {report.retrain_seconds:.0f} s, the whole run {report.total_seconds:.0f} s."

@@ -76,7 +76,7 @@ def measured(source: str, model: network.Model) -> export.Measured | None:
         return None
     if (folder / "report.json").exists():
         report = json.loads((folder / "report.json").read_text())
-        return _measured(report["stages"]["retrained"]["evaluation"], report["eval_set"])
+        return _measured(list(report["stages"].values())[-1]["evaluation"], report["eval_set"])
     if (folder / "evaluation.json").exists():
         evaluation = json.loads((folder / "evaluation.json").read_text())
         about = json.loads((folder / "config.json").read_text())["data"]

@@ -25,9 +25,23 @@ def make_scores(settings: PruneSettings, model: Model, batches: Batches | None =
 
 
 def make_masks(
-    settings: PruneSettings, model: Model, scores: Scores, amounts: Mapping[str, float] | None = None
+    settings: PruneSettings, model: Model, scores: Scores, *, size: int, amounts: Mapping[str, float] | None = None
 ) -> Masks:
-    """The masks that the settings ask for, by `make_scores`; `amounts`, {layer: fraction}, in place of their own."""
+    """The masks that the settings ask for, by `make_scores`; `amounts`, {layer: fraction}, in place of their own.
+
+    `size` is that of the images in pixels, for a budget.
+    """
+    if settings.budget and amounts is None:
+        budget = pruning.parse_budget(settings.budget)
+        return pruning.budget_masks(
+            model.architecture,
+            model.params,
+            scores,
+            cost=budget.cost(size),
+            target=budget.target(model.architecture, size),
+            allocation=settings.allocation_name,
+            limits=pruning.Limits(settings.floor, settings.round_to, settings.exclude),
+        )
     if amounts is None and settings.amounts:
         amounts = read_amounts(settings, model.architecture)
     amount = settings.amount if amounts is None else amounts
@@ -47,11 +61,11 @@ def make_masks(
     )
 
 
-def check(settings: PruneSettings, model: Model) -> None:
+def check(settings: PruneSettings, model: Model, size: int) -> None:
     """Raises ValueError for what cannot be asked of this network; before data are touched."""
     if settings.chosen.needs is pruning.Needs.BATCHES:  # any scores will do
         settings = dataclasses.replace(settings, criterion="", scope=settings.chosen_scope)
-    make_masks(settings, model, make_scores(settings, model))
+    make_masks(settings, model, make_scores(settings, model), size=size)
 
 
 def read_amounts(settings: PruneSettings, architecture: Architecture) -> dict[str, float]:

@@ -46,7 +46,7 @@ def open_checked(settings: Settings) -> Model:
     """The network to prune; what the settings ask for is tried on it, so that a mistake shows before the long work."""
     model = setup.open_start(settings)
     setup.check(settings, model.architecture)
-    masking.check(settings.prune, model)
+    masking.check(settings.prune, model, settings.eval.size)
     return model
 
 
@@ -64,32 +64,38 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     """`run_pruning` of a network that is open and measured."""
     start, model, evaluator = time.monotonic(), subject.model, subject.evaluator
     scores = score(settings, model, subject.train_set)
-    masks = masking.make_masks(settings.prune, model, scores)
+    masks = masking.make_masks(settings.prune, model, scores, size=settings.eval.size)
     masked = model.masked(masks)
-    pruned = measure("pruned", settings, masked, evaluator)
-
+    stages = [subject.original, measure("pruned", settings, masked, evaluator)]
+    left, masks_left = masked, None if settings.prune.method == "filter" else masks
     if settings.prune.method == "filter":
-        smaller, masks_left = removed_model(masked, masks), None
-        difference = head_difference(masked, smaller, settings.eval.size)
+        if settings.prune.repair:
+            left = repaired_model(settings, subject, masks)
+        smaller = removed_model(left, masks)
+        difference = head_difference(left, smaller, settings.eval.size)
         if jax.process_index() == 0:
             write_json(workdir / "removal.json", {"max_difference": difference})
-        evaluator = setup.make_evaluator(settings, smaller.architecture, subject.eval_set)
-    else:
-        smaller, masks_left = masked, masks
+        left, evaluator = smaller, setup.make_evaluator(settings, smaller.architecture, subject.eval_set)
+        if settings.prune.repair or settings.train.nothing:
+            name = "repaired" if settings.prune.repair else "removed"
+            stages.append(measure(name, settings, left, evaluator))
     went_on = any((workdir / "checkpoints").glob("[0-9]*"))
     seconds = time.monotonic()
-    retrained_model = train_model(settings, smaller, subject.train_set, workdir, masks_left, evaluator)
-    seconds = time.monotonic() - seconds
-    retrained = measure("retrained", settings, retrained_model, evaluator)
+    if not settings.train.nothing:
+        left = train_model(settings, left, subject.train_set, workdir, masks_left, evaluator)
+        seconds = time.monotonic() - seconds
+        stages.append(measure("retrained", settings, left, evaluator))
+    else:
+        seconds = 0.0
 
     if jax.process_index() == 0:
-        export.save_darknet(retrained_model, workdir / "model")
+        export.save_darknet(left, workdir / "model")
         save_masks(workdir / "masks.npz", masks)
     result = report.Report(
         settings=settings,
         train_set=subject.train_set.description,
         eval_set=subject.eval_set.description,
-        stages=(subject.original, pruned, retrained),
+        stages=stages,
         layers=pruning.layer_table(model.architecture, masked.variables, masks),
         masked_filter_parameters=pruning.masked_filter_parameters(model.params, masks),
         off_grid=off_grid(settings, model, scores),
@@ -124,11 +130,23 @@ def off_grid(settings: Settings, model: Model, scores: Scores) -> dict[str, int]
     if settings.prune.method != "filter" or settings.prune.round_to == 1:
         return None
     free = settings.replace(prune={"round_to": 1})
-    smaller = removed_model(model, masking.make_masks(free.prune, model, scores))
+    smaller = removed_model(model, masking.make_masks(free.prune, model, scores, size=settings.eval.size))
     return {
         "parameters": pruning.count_parameters(smaller.params),
         "macs": pruning.macs(smaller.architecture, settings.eval.size, settings.eval.size),
     }
+
+
+def repaired_model(settings: Settings, subject: Subject, masks: Masks) -> Model:
+    """The masked model in which what stays stands in for what went, by `prune.images` training images."""
+    model, start = subject.model, time.monotonic()
+    batches = setup.plain_batches(settings, subject.train_set, settings.prune.images)
+    moments = pruning.input_moments(model.architecture, model.variables, (batch["image"] for batch in batches))
+    variables = pruning.repair(model.architecture, model.variables, masks, moments)
+    logging.info(
+        "repaired in %.1f s, on %d images without their labels", time.monotonic() - start, settings.prune.images
+    )
+    return dataclasses.replace(model, variables=variables)
 
 
 def removed_model(model: Model, masks: Masks) -> Model:

@@ -21,6 +21,8 @@ from yolojax.settings import Settings
 def run_training(settings: Settings, workdir: str | pathlib.Path) -> training.Evaluation:
     """Trains and measures; leaves in `workdir` checkpoints, model.cfg/.weights/.names, evaluation.json."""
     start = setup.open_start(settings) if settings.model.start else None
+    if settings.train.nothing:
+        raise ValueError("train.steps and train.epochs are both 0; give one of them")
     setup.check(settings, start.architecture if start else darknet.read_cfg(settings.model.cfg))
     with claim(settings, workdir) as folder:
         return train_and_measure(settings, start, folder)

@@ -1,7 +1,7 @@
 """The fields of a config, in sections. The defaults are the study's recipe on VOC2007."""
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from yolojax import data, pruning
 from yolojax.settings.declaration import Section, option
@@ -60,10 +60,10 @@ class TrainSettings(Section):
     save_every: int = option(500, "steps between checkpoints", least=1, free=True)
     eval_every: int = option(0, "steps between mAPs for the log; 0: only at the end", least=0, free=True)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not (self.steps or self.epochs):
-            raise ValueError("train.steps and train.epochs are both 0; give one of them")
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to train, as after a repair."""
+        return not (self.steps or self.epochs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,16 +87,30 @@ class PruneSettings(Section):
     amount: float = option(
         0.4, "the share of the filters before the head, or of the kernel weights", least=0, most=1, open=True
     )
-    criterion: str = option("", "how filters or weights are scored; empty: as in the study")
+    budget: str = option("", "what may be left, as in macs=30%, params=1M or bytes=2MB; in place of the amount")
+    allocation: str = option(
+        "cost",
+        "with a budget: the order over all layers, by score over cost, by score, or the same share of each",
+        choices=get_args(pruning.Allocation),
+    )
+    floor: float = option(0.1, "with a budget: the share of each layer's filters that stays", least=0, most=1)
+    repair: bool = option(False, "what stays of a layer stands in for what went, before any training")
+    criterion: str = option("", "how filters or weights are scored; empty: lamp with a budget, else as in the study")
     scope: str = option("", "one threshold or one per layer; empty: as published", choices=("", "global", "layer"))
     min_filters: int = option(1, "kept in each layer; in whole groups before a reorg", least=1)
     round_to: int = option(1, "filters left in a layer are a multiple of it", least=1)
     amounts: str = option("", "a sensitivity.json: the amount is spread over the layers by what they bear")
-    images: int = option(128, "training images that a criterion sees, if it needs any", least=1)
+    images: int = option(128, "training images that a criterion or the repair sees, if it needs any", least=1)
     exclude: tuple[str, ...] = option((), "layers whose filters all stay, as in ('conv_00',)")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.budget:
+            pruning.parse_budget(self.budget)
+        if self.method == "weight" and (self.budget or self.repair):
+            raise ValueError("prune.budget and prune.repair are for filters; prune.method is weight")
+        if self.budget and self.amounts:
+            raise ValueError("prune.budget and prune.amounts both say how much goes; give one of them")
         known = [name for name, criterion in pruning.CRITERIA.items() if criterion.kind == self.method]
         if self.criterion and self.criterion not in known:
             raise ValueError(
@@ -110,8 +124,14 @@ class PruneSettings(Section):
 
     @property
     def chosen(self) -> pruning.Criterion:
-        """The criterion; where the config leaves it open, the study's."""
-        return pruning.CRITERIA[self.criterion or pruning.DEFAULT_CRITERIA[self.kind]]
+        """The criterion; where the config leaves it open, `lamp` for a budget, else the study's."""
+        default = "lamp" if self.budget else pruning.DEFAULT_CRITERIA[self.kind]
+        return pruning.CRITERIA[self.criterion or default]
+
+    @property
+    def allocation_name(self) -> pruning.Allocation:
+        """The allocation."""
+        return next(name for name in get_args(pruning.Allocation) if name == self.allocation)
 
     @property
     def chosen_scope(self) -> str:

@@ -34,7 +34,7 @@ def measure_sensitivity(
         for name, size in left.items():
             found = []
             for amount in result["amounts"]:
-                masked = model.masked(make_masks(about, model, scores, {name: amount}))
+                masked = model.masked(make_masks(about, model, scores, size=settings.eval.size, amounts={name: amount}))
                 found.append(evaluator.evaluate(masked.variables, progress=None).map_11point)
                 bar.update()
             result["layers"][name] = {"size": size, "map_11point": found}

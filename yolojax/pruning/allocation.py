@@ -1,0 +1,152 @@
+"""Which filters go so that a budget holds: all of them in one order, cut where the cost is met.
+
+The order is what allocates. By `cost` a filter counts its score over what it costs, so that one threshold over all
+layers takes where the work is; by `global` the score alone; by `uniform` each layer gives the same share.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from yolojax.network import Architecture, Masks, Params
+from yolojax.pruning.groups import group_sizes
+from yolojax.pruning.masks import masks_of_filters
+from yolojax.pruning.prunable import prunable
+from yolojax.pruning.types import Scores
+
+Cost = Callable[[Architecture], float]
+Allocation = Literal["cost", "global", "uniform"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What each layer keeps whatever its scores: a share `floor` of its filters, in multiples of `round_to`."""
+
+    floor: float = 0.1
+    round_to: int = 1
+    exclude: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Layer:
+    """The groups of one layer: how many filters each has, of how many groups a multiple stays, and each one's place.
+
+    The place is the one in the order of all layers, in which groups go; those that stay for good have the last ones.
+    """
+
+    name: str
+    size: int
+    unit: int
+    places: Int[np.ndarray, " groups"]
+
+    def keep(self, dropped: int) -> Bool[np.ndarray, " groups"]:
+        """What stays when the first `dropped` of all groups go: of those the last as well, for a multiple."""
+        kept = -(-int(np.sum(self.places >= dropped)) // self.unit) * self.unit
+        ranks = np.argsort(np.argsort(self.places))
+        return ranks >= self.places.size - kept
+
+
+def budget_masks(
+    architecture: Architecture,
+    params: Params,
+    scores: Scores,
+    *,
+    cost: Cost,
+    target: float,
+    allocation: Allocation = "cost",
+    limits: Limits = Limits(),
+) -> Masks:
+    """Masks that drop filters, those of least worth first, until the smaller network's cost is at most `target`.
+
+    Args:
+      architecture: the network.
+      params: its parameters, for the masks' shapes.
+      scores: {convolution: (filters,)}; a group before a reorg counts the mean of its filters' scores.
+      cost: of an architecture, such as `macs`; it does not rise when filters go.
+      target: met from below, within one group of filters; with `round_to` within one step of the grid.
+      allocation: the order; see the module.
+      limits: what stays in each layer.
+
+    Returns:
+      A tree like params. Equal worth goes in the order of the layers and of the index; NaN and infinity stay.
+
+    Raises:
+      ValueError: the target cannot be met, with the smallest that can; or the allocation is unknown.
+    """
+    if allocation not in get_args(Allocation):
+        raise ValueError(f"allocation {allocation!r}, expected one of {', '.join(get_args(Allocation))}")
+    layers, droppable = _layers(architecture, scores, cost, allocation, limits)
+
+    def cost_without(dropped: int) -> float:
+        counts = {layer.name: int(np.sum(layer.keep(dropped))) * layer.size for layer in layers}
+        return cost(with_filters(architecture, counts))
+
+    if (smallest := cost_without(droppable)) > target:
+        raise ValueError(
+            f"a cost of {target:,.0f} cannot be met, expected at least {smallest:,.0f} (of {cost(architecture):,.0f}), "
+            "which is what the floor of each layer leaves"
+        )
+    low, high = 0, droppable
+    while low < high:  # the fewest that are enough
+        middle = (low + high) // 2
+        low, high = (low, middle) if cost_without(middle) <= target else (middle + 1, high)
+    return masks_of_filters(params, {layer.name: np.repeat(layer.keep(low), layer.size) for layer in layers})
+
+
+def with_filters(architecture: Architecture, counts: Mapping[str, int]) -> Architecture:
+    """The architecture with other numbers of filters; convolutions that `counts` does not name keep theirs."""
+    layers = list(architecture.layers)
+    for conv in architecture.convolutions:
+        layers[conv.index] = dataclasses.replace(conv.layer, filters=counts.get(conv.name, conv.layer.filters))
+    return dataclasses.replace(architecture, layers=tuple(layers))
+
+
+def unit_costs(architecture: Architecture, cost: Cost, names: Collection[str]) -> dict[str, float]:
+    """{convolution: what each of its filters costs}: its own work, and its share of the work of those that read it."""
+    sizes, whole = group_sizes(architecture), cost(architecture)
+    counts = {conv.name: conv.layer.filters for conv in architecture.convolutions}
+    return {
+        name: (whole - cost(with_filters(architecture, {name: counts[name] - sizes[name]}))) / sizes[name]
+        for name in names
+        if counts[name] > sizes[name]
+    }
+
+
+def _layers(
+    architecture: Architecture, scores: Scores, cost: Cost, allocation: Allocation, limits: Limits
+) -> tuple[list[_Layer], int]:
+    """The layers that may lose filters, and how many groups of all may go."""
+    sizes = group_sizes(architecture)
+    costs = unit_costs(architecture, cost, prunable(architecture, "filter", limits.exclude))
+    worth, units = {}, {}
+    for name, each in costs.items():
+        groups = np.asarray(scores[name], np.float64).reshape(-1, sizes[name]).mean(axis=1)
+        units[name] = math.lcm(sizes[name], limits.round_to) // sizes[name]
+        worth[name] = _worth(groups, each, units[name], allocation, limits.floor)
+    flat = np.concatenate([*worth.values(), np.zeros(0)])
+    places = np.argsort(np.argsort(flat, kind="stable"), kind="stable")
+    ends = np.cumsum([groups.size for groups in worth.values()])
+    parts = np.split(places, ends)
+    layers = [_Layer(name, sizes[name], units[name], part) for name, part in zip(worth, parts, strict=False)]
+    return layers, int(np.sum(np.isfinite(flat)))
+
+
+def _worth(
+    groups: Float[np.ndarray, " groups"], cost: float, unit: int, allocation: Allocation, floor: float
+) -> Float[np.ndarray, " groups"]:
+    """What decides the order of one layer's groups; infinite for those that stay whatever the budget."""
+    ranks = np.argsort(np.argsort(groups, kind="stable"), kind="stable")
+    match allocation:
+        case "cost":
+            worth = groups / max(cost, np.finfo(np.float64).tiny)
+        case "global":
+            worth = groups
+        case "uniform":
+            worth = (ranks + 1) / groups.size
+    least = -(-max(math.ceil(floor * groups.size), 1) // unit) * unit
+    stays = ~np.isfinite(groups) | (ranks >= groups.size - least)
+    return np.where(stays, np.inf, worth)
