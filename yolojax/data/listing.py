@@ -91,7 +91,7 @@ class ListingConfig(tfds.core.BuilderConfig):
     """What a `ListingBuilder` prepares; its name is the fingerprint."""
 
     kind: str
-    listing: Listing
+    listing: Listing = dataclasses.field(repr=False)  # TFDS logs the config, and this may list thousands of files
 
 
 class ListingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]

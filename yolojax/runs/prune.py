@@ -67,23 +67,18 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     masks = masking.make_masks(settings.prune, model, scores, size=settings.eval.size)
     masked = model.masked(masks)
     stages = [subject.original, measure("pruned", settings, masked, evaluator)]
-    left, masks_left = masked, None if settings.prune.method == "filter" else masks
+    left = masked
     if settings.prune.method == "filter":
-        if settings.prune.repair:
-            left = repaired_model(settings, subject, masks)
-        smaller = removed_model(left, masks)
-        difference = head_difference(left, smaller, settings.eval.size)
-        if jax.process_index() == 0:
-            write_json(workdir / "removal.json", {"max_difference": difference})
-        left, evaluator = smaller, setup.make_evaluator(settings, smaller.architecture, subject.eval_set)
+        left = smaller_model(settings, subject, masks, workdir)
+        evaluator = setup.make_evaluator(settings, left.architecture, subject.eval_set)
         if settings.prune.repair or settings.train.nothing:
-            name = "repaired" if settings.prune.repair else "removed"
-            stages.append(measure(name, settings, left, evaluator))
+            stages.append(measure("repaired" if settings.prune.repair else "removed", settings, left, evaluator))
     went_on = any((workdir / "checkpoints").glob("[0-9]*"))
-    seconds = time.monotonic()
+    begin = time.monotonic()
     if not settings.train.nothing:
+        masks_left = masks if settings.prune.method == "weight" else None
         left = train_model(settings, left, subject.train_set, workdir, masks_left, evaluator)
-        seconds = time.monotonic() - seconds
+        seconds = time.monotonic() - begin
         stages.append(measure("retrained", settings, left, evaluator))
     else:
         seconds = 0.0
@@ -135,6 +130,16 @@ def off_grid(settings: Settings, model: Model, scores: Scores) -> dict[str, int]
         "parameters": pruning.count_parameters(smaller.params),
         "macs": pruning.macs(smaller.architecture, settings.eval.size, settings.eval.size),
     }
+
+
+def smaller_model(settings: Settings, subject: Subject, masks: Masks, workdir: pathlib.Path) -> Model:
+    """The model without its dropped filters, repaired where the settings say so; `workdir` gets removal.json."""
+    masked = repaired_model(settings, subject, masks) if settings.prune.repair else subject.model.masked(masks)
+    smaller = removed_model(masked, masks)
+    difference = head_difference(masked, smaller, settings.eval.size)
+    if jax.process_index() == 0:
+        write_json(workdir / "removal.json", {"max_difference": difference})
+    return smaller
 
 
 def repaired_model(settings: Settings, subject: Subject, masks: Masks) -> Model:
