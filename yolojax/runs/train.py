@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 
 from yolojax import darknet, data, export, training
-from yolojax.files import write_json
+from yolojax.files import Path, write_json
 from yolojax.network import Model
 from yolojax.pruning.masks import Masks
 from yolojax.runs import setup
@@ -18,7 +18,7 @@ from yolojax.runs.workdir import claim
 from yolojax.settings import Settings
 
 
-def run_training(settings: Settings, workdir: str | pathlib.Path) -> training.Evaluation:
+def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
     """Trains and measures; leaves in `workdir` checkpoints, model.cfg/.weights/.names, evaluation.json."""
     start = setup.open_start(settings) if settings.model.start else None
     setup.check(settings, start.architecture if start else darknet.read_cfg(settings.model.cfg))
