@@ -6,7 +6,6 @@ import os
 import pathlib
 import stat
 from collections.abc import Iterator
-from typing import Any
 
 Path = str | os.PathLike[str]
 
@@ -30,7 +29,7 @@ def read_bytes(
     if status.st_size <= limit:
         with open(path, "rb") as file:
             data = file.read(status.st_size + 1)
-            if len(data) > status.st_size:  # it grows, or is of a kind that tells no size
+            if len(data) > status.st_size:  # it grows, or is of a kind that gives no size
                 data += file.read(limit + 1 - len(data))
     if max(status.st_size, len(data)) > limit:
         raise error(f"{where}: more than {limit} bytes, expected {expected}")
@@ -65,12 +64,17 @@ def replacing(path: Path) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text whole or not at all."""
+def write_bytes(path: Path, data: bytes | bytearray) -> None:
+    """Writes bytes whole or not at all."""
     with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+        beside.write_bytes(data)
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 text whole or not at all; lines end in `\\n` on every system."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, content: object) -> None:
     """Writes JSON values whole or not at all."""
     write_text(path, json.dumps(content, indent=1) + "\n")

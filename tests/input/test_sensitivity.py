@@ -20,7 +20,7 @@ def read_sensitivity(good: Good, content: str | bytes | None = None, method: str
     return masking.read_amounts(about, helpers.small_architecture())
 
 
-@refused("missing", "error: …sensitivity.json: no such file; expected a sensitivity.json that yolojax.study wrote")
+@refused("missing", "error: …sensitivity.json: no such file, expected a sensitivity.json that yolojax.study wrote")
 def test_missing(good):
     (good.folder / "sensitivity.json").unlink()
     read_sensitivity(good)

@@ -7,7 +7,7 @@ from typing import assert_never
 from yolojax.darknet.limits import check_limits
 from yolojax.darknet.options import kept_options
 from yolojax.darknet.sections import MAX_BYTES, CfgError, Section, parse_sections, shown
-from yolojax.files import Path, read_text, replacing
+from yolojax.files import Path, read_text, write_text
 from yolojax.network import (
     Architecture,
     ArchitectureError,
@@ -33,9 +33,7 @@ def read_cfg(path: Path) -> Architecture:
 
 def write_cfg(architecture: Architecture, path: Path) -> None:
     """Writes a `.cfg` that Darknet, OpenCV and `read_cfg` read; the file is whole or absent."""
-    text = format_cfg(architecture)
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    write_text(path, format_cfg(architecture))
 
 
 def parse_cfg(text: str, source: str = "<text>") -> Architecture:

@@ -6,7 +6,7 @@ from yolojax.data.datasets import Dataset, Records, box_sizes, open_dataset
 from yolojax.data.devkit import read_annotations
 from yolojax.data.images import decode_image, encode_png, read_image
 from yolojax.data.listing import Listing, listing_builder
-from yolojax.data.pipeline import eval_batches, train_batches
+from yolojax.data.pipeline import Batch, eval_batches, train_batches
 from yolojax.data.sources import SOURCES, Source, describe_sources
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Annotation",
     "AnnotationError",
     "AugmentConfig",
+    "Batch",
     "Dataset",
     "Found",
     "Listing",

@@ -1,6 +1,5 @@
 """Folders in VOC's devkit layout: Annotations/, ImageSets/Main/ and JPEGImages/."""
 
-import os
 import pathlib
 from collections.abc import Sequence
 
@@ -10,7 +9,7 @@ from yolojax.data.annotations import Annotation, AnnotationError, Counts, Found,
 from yolojax.data.devkit_xml import MAX_BYTES, parse_annotation
 from yolojax.data.images import MAX_IMAGE_BYTES
 from yolojax.data.listing import Listing, listing_builder, read_if_there
-from yolojax.files import read_bytes, read_text
+from yolojax.files import Path, read_bytes, read_text
 
 MAX_LIST_BYTES = 1 << 26
 MAX_ID_CHARACTERS = 200
@@ -52,7 +51,7 @@ def list_images(devkit: pathlib.Path, split: str, names: tuple[str, ...], ids: l
     return Listing(str(devkit), split, names, ids, read_image, read_objects, files)
 
 
-def find_devkit(folder: str | os.PathLike[str]) -> pathlib.Path:
+def find_devkit(folder: Path) -> pathlib.Path:
     """The folder that holds Annotations/ and ImageSets/Main/: `folder` itself, or VOCdevkit/VOC* in it.
 
     Raises ValueError unless it finds exactly one.
@@ -111,7 +110,7 @@ def read_names(devkit: pathlib.Path, ids: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def read_annotations(folder: str | os.PathLike[str], split: str, names: Sequence[str]) -> list[Annotation]:
+def read_annotations(folder: Path, split: str, names: Sequence[str]) -> list[Annotation]:
     """The annotations of a devkit folder's split, without its images; objects of classes not in `names` are dropped.
 
     The images' sizes come from the XML. Raises ValueError for a listed image without an annotation.

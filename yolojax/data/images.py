@@ -1,7 +1,6 @@
 """Reads encoded images as RGB arrays."""
 
 import io
-import os
 import pathlib
 
 import cv2
@@ -9,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from yolojax.files import read_bytes
+from yolojax.files import Path, read_bytes
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
@@ -109,7 +108,7 @@ def is_whole(data: bytes) -> bool:
     return True
 
 
-def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height width 3"]:
+def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
     """The RGB image in a JPEG or PNG file.
 
     Raises ValueError when the file is missing, is not an image, ends too early, or is too large to decode.

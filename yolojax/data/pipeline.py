@@ -19,6 +19,7 @@ from yolojax.data.augment import augment as augment_sample
 from yolojax.data.datasets import Dataset, Records, decode_record_image, to_annotation
 
 BATCHES_PER_SIZE = 10
+# By leaf, such as `image`; the first axis is the image.
 Batch = dict[str, np.ndarray]
 Sample = dict[str, np.ndarray | np.generic]
 

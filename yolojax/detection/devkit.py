@@ -2,7 +2,6 @@
 
 import array
 import math
-import os
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
@@ -10,9 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from yolojax.detection.records import Detections
-from yolojax.files import replacing
+from yolojax.files import Path, replacing
 
-Path = str | os.PathLike[str]
 STANDARD_NAME = re.compile(r"comp\d+_det_[^_]+_(.+)")
 MAX_BYTES = 1 << 28  # of one class
 MAX_LINE = 1000  # characters

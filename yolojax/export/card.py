@@ -5,7 +5,7 @@ import pathlib
 from typing import NamedTuple
 
 from yolojax import pruning
-from yolojax.files import Path, replacing
+from yolojax.files import Path, write_text
 from yolojax.network import Architecture, Region, Variables
 
 
@@ -61,9 +61,7 @@ def write_card(
 ) -> None:
     """Writes the card of the exported file `path`, which exists already."""
     path = pathlib.Path(path)
-    text = _text(path, architecture, variables, interface, facts)
-    with replacing(card_path(path)) as beside:
-        beside.write_text(text, encoding="utf-8")
+    write_text(card_path(path), _text(path, architecture, variables, interface, facts))
 
 
 def images(architecture: Architecture, layout: str = "NCHW") -> Tensor:

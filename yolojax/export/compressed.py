@@ -24,7 +24,7 @@ from yolojax.export.container import EXPECTED, MAGIC, MAX_HEADER, CompressedInfo
 from yolojax.export.format import Format, option
 from yolojax.export.optional import require
 from yolojax.export.sparse_kernels import MAX_BITS, VALUES, least_bits, read_kernel, write_kernel
-from yolojax.files import Path, read_bytes, replacing
+from yolojax.files import Path, read_bytes, write_bytes
 from yolojax.network import Architecture, ConvolutionInfo, Model, Variables, check_variables
 
 MAX_BYTES = 1 << 30  # five times yolov2 at float32
@@ -66,9 +66,7 @@ def write_compressed(
       ValueError: an argument does not fit, a lossy kind is to hold a weight that is not finite, or constriction is
         not installed.
     """
-    data = _file_bytes(architecture, variables, names, seen, values, bits, notes)
-    with replacing(path) as beside:
-        beside.write_bytes(data)
+    write_bytes(path, _file_bytes(architecture, variables, names, seen, values, bits, notes))
 
 
 def compressed_bytes(

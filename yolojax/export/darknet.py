@@ -8,7 +8,7 @@ import jax
 from yolojax import darknet
 from yolojax.export.card import Facts, Interface, head, images, write_card
 from yolojax.export.format import Format, option
-from yolojax.files import Path, replacing
+from yolojax.files import Path, write_text
 from yolojax.network import Architecture, Model
 
 EXAMPLE = """
@@ -29,8 +29,7 @@ def save_darknet(model: Model, stem: pathlib.Path) -> None:
         model.architecture, model.variables, stem.with_suffix(".cfg"), stem.with_suffix(".weights"), seen=model.seen
     )
     if model.names:  # `read_names` refuses an empty file
-        with replacing(stem.with_suffix(".names")) as beside:
-            beside.write_text("".join(f"{name}\n" for name in model.names))
+        write_text(stem.with_suffix(".names"), "".join(f"{name}\n" for name in model.names))
 
 
 def darknet_interface(architecture: Architecture) -> Interface:

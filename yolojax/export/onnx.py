@@ -11,7 +11,7 @@ from yolojax.export.card import Facts, Interface, Tensor, head, images, write_ca
 from yolojax.export.format import Format, by_suffix
 from yolojax.export.optional import require
 from yolojax.export.suppression import DetectionOptions, Suppression
-from yolojax.files import Path, replacing
+from yolojax.files import Path, write_bytes
 from yolojax.network import (
     Architecture,
     Convolutional,
@@ -52,8 +52,7 @@ def write_onnx(
 ) -> None:
     """Writes `onnx_model` as a file, with its card."""
     model = onnx_model(architecture, variables, suppression=suppression)
-    with replacing(path) as beside:
-        beside.write_bytes(model.SerializeToString())
+    write_bytes(path, model.SerializeToString())
     write_card(path, architecture, variables, onnx_interface(architecture, suppression), facts)
 
 

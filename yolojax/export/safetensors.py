@@ -13,7 +13,7 @@ from yolojax.export.checks import check_model
 from yolojax.export.container import MAX_HEADER
 from yolojax.export.format import Format, NoOptions, by_suffix
 from yolojax.export.optional import require
-from yolojax.files import Path, replacing
+from yolojax.files import Path, write_bytes
 from yolojax.network import Architecture, Model, Variables, check_variables, leaf_paths, variable_shapes
 
 EXPECTED = "a safetensors file that yolojax wrote"
@@ -44,8 +44,7 @@ def write_safetensors(
     library = require("safetensors.numpy")
     metadata = {"cfg": darknet.format_cfg(architecture), "names": json.dumps(facts.names), "seen": str(seen)}
     arrays = {name: np.ascontiguousarray(leaf, np.float32) for name, leaf in leaf_paths(variables).items()}
-    with replacing(path) as beside:
-        beside.write_bytes(library.save(arrays, metadata))  # the library's own save_file lets nobody else read it
+    write_bytes(path, library.save(arrays, metadata))  # the library's own save_file lets nobody else read it
     write_card(path, architecture, variables, safetensors_interface(), facts)
 
 

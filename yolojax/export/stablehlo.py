@@ -13,7 +13,7 @@ from yolojax.export.card import Facts, Interface, Tensor, head, images, write_ca
 from yolojax.export.format import Format, by_suffix, option
 from yolojax.export.optional import require
 from yolojax.export.suppression import DetectionOptions, Suppression
-from yolojax.files import Path, replacing
+from yolojax.files import Path, write_bytes
 from yolojax.network import Architecture, Model, Variables, fold_batch_norm, without_batch_norm
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
@@ -42,8 +42,7 @@ def write_stablehlo(
     """Writes `stablehlo_export` serialised, with its card. Raises ValueError when flatbuffers is not installed."""
     require("flatbuffers")  # jax.export serialises with it and does not depend on it
     blob = stablehlo_export(architecture, variables, platforms=platforms, suppression=suppression).serialize()
-    with replacing(path) as beside:
-        beside.write_bytes(blob)
+    write_bytes(path, blob)
     interface = stablehlo_interface(architecture, platforms=platforms, suppression=suppression)
     write_card(path, architecture, variables, interface, facts)
 

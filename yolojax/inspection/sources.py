@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from yolojax import export, network
+from yolojax.files import Path
 
 # params, masks, {"params": ..., "batch_stats": ...}, a network, or the path of one.
-Source = Mapping[str, object] | network.Model | str | os.PathLike[str]
+Source = Mapping[str, object] | network.Model | Path
 TOTAL = "total"
 
 

@@ -17,7 +17,7 @@ from yolojax.network.layers import (
 from yolojax.network.masking import apply_masks, check_masks
 from yolojax.network.memory import keep_freed_memory
 from yolojax.network.model import Model
-from yolojax.network.module import apply, apply_train, convolution_inputs, init, reorg
+from yolojax.network.module import apply, apply_train, convolution_inputs, init, reorg, to_float
 from yolojax.network.variables import (
     AnyArray,
     BatchStats,
@@ -67,6 +67,7 @@ __all__ = [
     "leaf_paths",
     "prepare_fast",
     "reorg",
+    "to_float",
     "variable_shapes",
     "walk",
     "without_batch_norm",

@@ -138,6 +138,11 @@ def reorg(
     return x.transpose(0, 2, 3, 1)
 
 
+def to_float(images: Shaped[AnyArray, "*shape"]) -> Float32[Array, "*shape"]:
+    """Pixels in 0..255, such as uint8 -> 0..1, which `apply` takes."""
+    return jnp.asarray(images).astype(jnp.float32) / 255.0
+
+
 def init(architecture: Architecture, key: Key[Array, ""]) -> Variables:
     """Random variables `{"params": ..., "batch_stats": ...}`, float32: He normal kernels, BN as the identity."""
     side = jax.ShapeDtypeStruct(

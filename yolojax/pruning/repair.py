@@ -54,7 +54,7 @@ def _moments(
         cells = jnp.concatenate([x, jnp.ones_like(x[..., :1])], axis=-1).reshape(-1, x.shape[-1] + 1)
         return jnp.matmul(cells.T, cells, precision=jax.lax.Precision.HIGHEST) / cells.shape[0]
 
-    inputs = network.convolution_inputs(architecture, variables, images.astype(jnp.float32) / 255.0)
+    inputs = network.convolution_inputs(architecture, variables, network.to_float(images))
     return {name: moments(x) for name, x in inputs.items()}
 
 

@@ -45,8 +45,8 @@ def _score_batch(
     truth: Float[jax.Array, "batch boxes 5"],
 ) -> dict[str, Float[jax.Array, " filters"]]:
     def loss(params: Mapping[str, Mapping[str, jax.Array]]) -> jax.Array:
-        pixels = images.astype(jnp.float32) / 255.0
-        head = network.apply(architecture, {**variables, "params": params}, pixels)
+        trained = {"params": params, "batch_stats": variables["batch_stats"]}
+        head = network.apply(architecture, trained, network.to_float(images))
         # A trained network is past the images for which every cell is also pulled to its anchor.
         return detection.region_loss(architecture, head, truth, seen=PRIOR_IMAGES)
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from yolojax import data, detection
-from yolojax.files import replacing
+from yolojax.files import write_bytes
 
 HEIGHT = 240
 CAPTION = 28
@@ -98,5 +98,4 @@ def write_image(path: pathlib.Path, image: np.ndarray) -> None:
     options = [cv2.IMWRITE_JPEG_QUALITY, 75] if path.suffix == ".jpg" else []
     ok, encoded = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     assert ok
-    with replacing(path) as beside:
-        beside.write_bytes(encoded.tobytes())
+    write_bytes(path, encoded.tobytes())

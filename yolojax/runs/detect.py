@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from yolojax import data, detection, network, training
-from yolojax.files import write_json
+from yolojax.files import Path, write_json
 from yolojax.reporting.pictures import write_image
 
 MANY = 300  # images from which the fast path's preparation pays
 
 
-def detect_files(
-    model: network.Model, images: Sequence[str], out: str | pathlib.Path, protocol: training.Protocol
-) -> None:
+def detect_files(model: network.Model, images: Sequence[str], out: Path, protocol: training.Protocol) -> None:
     """Leaves in `out` an annotated PNG per image file, and detections.json with all of them.
 
     Raises ValueError for a file that is not an image; the pictures made before it stay.

@@ -1,7 +1,6 @@
 """From settings to scores and masks."""
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 
 from yolojax import pruning
@@ -70,9 +69,7 @@ def check(settings: PruneSettings, model: Model, size: int) -> None:
 
 def read_amounts(settings: PruneSettings, architecture: Architecture) -> dict[str, float]:
     """Per-layer amounts that drop `prune.amount` in all, from the sensitivity analysis that the settings name."""
-    path = pathlib.Path(settings.amounts)
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; expected a sensitivity.json that yolojax.study wrote")
+    path = settings.amounts
     found = read_sensitivity(path)
     if found["method"] != settings.method:
         raise ValueError(f"{path} is about pruning by {found['method']}, the config prunes by {settings.method}")

@@ -9,7 +9,7 @@ import numpy as np
 from absl import logging
 
 from yolojax import data, export, network, pruning, training
-from yolojax.files import write_json
+from yolojax.files import Path, write_json
 from yolojax.network import Masks, Model
 from yolojax.pruning.types import Scores
 from yolojax.reporting import pictures, report
@@ -30,7 +30,7 @@ class Subject:
     original: report.Stage
 
 
-def run_pruning(settings: Settings, workdir: str | pathlib.Path) -> report.Report:
+def run_pruning(settings: Settings, workdir: Path) -> report.Report:
     """Prunes and retrains.
 
     Leaves in `workdir`: report.json, report.md and its pictures; samples.json, the detections in them; model.cfg,

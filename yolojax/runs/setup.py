@@ -64,7 +64,7 @@ def augmentation(settings: TrainSettings) -> data.AugmentConfig:
     )
 
 
-def plain_batches(settings: Settings, dataset: data.Dataset, images: int) -> Iterator[data.pipeline.Batch]:
+def plain_batches(settings: Settings, dataset: data.Dataset, images: int) -> Iterator[data.Batch]:
     """At least `images` of the data set in batches of `train.batch_size`, as they are; the same on every process."""
     batches = data.train_batches(
         dataset,

@@ -3,22 +3,21 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable
-from typing import Any
 
+import grain
 import jax
 import numpy as np
 from absl import logging
 
 from yolojax import darknet, data, export, training
-from yolojax.files import write_json
-from yolojax.network import Model
-from yolojax.pruning.masks import Masks
+from yolojax.files import Path, write_json
+from yolojax.network import Masks, Model, Variables
 from yolojax.runs import setup
 from yolojax.runs.workdir import claim
 from yolojax.settings import Settings
 
 
-def run_training(settings: Settings, workdir: str | pathlib.Path) -> training.Evaluation:
+def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
     """Trains and measures; leaves in `workdir` checkpoints, model.cfg/.weights/.names, evaluation.json."""
     start = setup.open_start(settings) if settings.model.start else None
     if settings.train.nothing:
@@ -97,7 +96,7 @@ def train_model(
     return dataclasses.replace(model, variables=variables, seen=int(state.seen))
 
 
-def make_batches(settings: Settings, dataset: data.Dataset) -> Any:
+def make_batches(settings: Settings, dataset: data.Dataset) -> grain.DatasetIterator[data.Batch]:
     """This process's share of the training batches, without end."""
     about = settings.train
     return data.train_batches(
@@ -113,8 +112,8 @@ def make_batches(settings: Settings, dataset: data.Dataset) -> Any:
     )
 
 
-def _map_of(evaluator: training.Evaluator) -> Callable[[Any], dict[str, float]]:
-    def evaluate(variables: Any) -> dict[str, float]:
+def _map_of(evaluator: training.Evaluator) -> Callable[[Variables], dict[str, float]]:
+    def evaluate(variables: Variables) -> dict[str, float]:
         result = evaluator.evaluate(variables, progress="evaluate")
         return {"map_11point": result.map_11point, "map_area": result.map_area}
 

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 from absl import logging
 
-from yolojax.files import write_json
+from yolojax.files import Path, write_json
 from yolojax.settings import Settings, difference
 
 CONTENT = "SHA-256 of the model's file"  # a key in config.json
@@ -20,9 +20,7 @@ PRUNING = (*TRAINING, "prune")
 
 
 @contextlib.contextmanager
-def claim(
-    settings: Settings, workdir: str | pathlib.Path, *, sections: tuple[str, ...] = TRAINING
-) -> Iterator[pathlib.Path]:
+def claim(settings: Settings, workdir: Path, *, sections: tuple[str, ...] = TRAINING) -> Iterator[pathlib.Path]:
     """The workdir, made and kept from other runs while the block lasts; `config.json` in it tells the settings.
 
     Raises ValueError when another run is in it, or was, with other settings in the `sections` that the run depends on.

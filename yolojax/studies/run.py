@@ -8,6 +8,7 @@ import jax
 from absl import logging
 from tqdm import tqdm
 
+from yolojax.files import Path
 from yolojax.reporting.report import stage_to_json
 from yolojax.runs import setup
 from yolojax.runs.prune import Subject, open_checked, open_subject, prune_and_retrain, score
@@ -18,7 +19,7 @@ from yolojax.studies import report, sensitivity
 from yolojax.studies.rows import Row, all_rows, choose_rows
 
 
-def run_study(settings: Settings, workdir: str | pathlib.Path, *, rows: Sequence[str] = ()) -> None:
+def run_study(settings: Settings, workdir: Path, *, rows: Sequence[str] = ()) -> None:
     """Runs the rows that are not done yet and writes study.json, study.md, study.html and their pictures.
 
     Args:

@@ -11,13 +11,14 @@ import orbax.checkpoint as ocp
 
 from yolojax import darknet, network
 from yolojax.export import stored
+from yolojax.files import Path
 from yolojax.training.state import TrainState
 
 
 class Checkpoints:
     """The checkpoints of one run. Use as a context manager; leaving it waits for saves in progress."""
 
-    def __init__(self, folder: str | pathlib.Path, *, keep: int = 2):
+    def __init__(self, folder: Path, *, keep: int = 2):
         stored.hush_closed_loop()
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
         self._manager = ocp.CheckpointManager(pathlib.Path(folder).resolve(), options=options)

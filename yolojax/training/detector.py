@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import cv2
 import jax
@@ -11,7 +10,6 @@ import numpy as np
 from yolojax import detection, network
 from yolojax.network import Model
 from yolojax.training.evaluation import Protocol, check_size
-from yolojax.training.steps import to_float
 
 
 class Detector:
@@ -25,7 +23,7 @@ class Detector:
         """
         check_size(model.architecture, protocol.size)
         self._size = protocol.size
-        variables: Any = model.variables
+        variables: object = model.variables
         apply: Callable[..., jax.Array] = network.apply
         if fast:
             variables = network.prepare_fast(model.architecture, model.variables, size=protocol.size)
@@ -50,7 +48,7 @@ def _find(
     variables: object,
     images: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    head = apply(architecture, variables, to_float(images))
+    head = apply(architecture, variables, network.to_float(images))
     boxes, scores = detection.decode(architecture, head)
     scores = detection.nms(boxes, scores, iou_threshold=protocol.nms_iou, score_threshold=protocol.score_threshold)
     return boxes, scores

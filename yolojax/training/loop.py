@@ -4,14 +4,16 @@ import dataclasses
 import pathlib
 import time
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import SupportsFloat
 
+import grain
 import jax
 import numpy as np
 from absl import logging
 from tqdm import tqdm
 
+from yolojax import data
 from yolojax.network import Architecture, Variables
 from yolojax.training import parallel
 from yolojax.training.checkpoints import Checkpoints
@@ -33,7 +35,7 @@ class LoopSettings:
 def fit(
     state: TrainState,
     step_fn: parallel.StepFn,
-    batches: Iterator[parallel.HostBatch],
+    batches: grain.DatasetIterator[data.Batch],
     *,
     architecture: Architecture,
     names: tuple[str, ...],
@@ -73,7 +75,7 @@ def fit(
         if checkpoints.latest_step is not None:
             state, extra = checkpoints.restore(state, architecture)
             best = extra["best"]
-            batches.set_state(extra["data"])  # type: ignore[attr-defined]
+            batches.set_state(extra["data"])
             logging.info("resumed %s at step %d %s", workdir, int(state.step), _say(best))
         start = int(state.step)
         if start > settings.steps:
@@ -87,7 +89,7 @@ def fit(
 
         def save() -> None:
             log.check_finite()
-            position = batches.get_state()  # type: ignore[attr-defined]
+            position = batches.get_state()
             checkpoints.save(parallel.unreplicate(replicated), architecture, names, data=position, best=best)
             log.skip_time()
 
@@ -155,7 +157,7 @@ class _Log:
         """The next batch came; what passed since the last step was waiting for it."""
         self._data_seconds += time.monotonic() - self._mark
 
-    def stepped(self, step: int, batch: parallel.HostBatch, metrics: parallel.Metrics) -> None:
+    def stepped(self, step: int, batch: data.Batch, metrics: parallel.Metrics) -> None:
         """One step was started."""
         self._pending.append((step, batch["index"], metrics))
         self._bar.update(1)

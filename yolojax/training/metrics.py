@@ -1,4 +1,4 @@
-"""What a run tells while it goes: a line of JSON per logged step, and TensorBoard scalars."""
+"""What a run reports as it goes: a line of JSON per logged step, and TensorBoard scalars."""
 
 import json
 import pathlib
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import jax
 from tensorboardX import SummaryWriter
 
-from yolojax.files import replacing
+from yolojax.files import Path, write_text
 
 
 class MetricsWriter:
@@ -16,7 +16,7 @@ class MetricsWriter:
     Lines of steps after `start`, where this run begins, are of a stop that came after its last save: they go.
     """
 
-    def __init__(self, folder: str | pathlib.Path, *, start: int = 0):
+    def __init__(self, folder: Path, *, start: int = 0):
         self._active = jax.process_index() == 0
         if self._active:
             folder = pathlib.Path(folder)
@@ -52,5 +52,4 @@ def read_metrics(path: pathlib.Path) -> list[dict[str, float]]:
 def _keep_until(path: pathlib.Path, step: int) -> None:
     if path.exists():
         kept = [line for line in read_metrics(path) if line["step"] <= step]
-        with replacing(path) as beside:
-            beside.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))

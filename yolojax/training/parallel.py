@@ -7,10 +7,10 @@ from typing import TypeVar
 import flax.jax_utils
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax.typing import DTypeLike
 
+from yolojax import data
 from yolojax.network import Architecture, Variables
 from yolojax.training.losses import LossFn, region_loss
 from yolojax.training.state import TrainState
@@ -18,10 +18,9 @@ from yolojax.training.steps import predict_step, train_step
 
 AXIS = "batch"
 Tree = TypeVar("Tree")
-HostBatch = dict[str, np.ndarray]
 # Per device, each (devices,).
 Metrics = dict[str, jax.Array]
-StepFn = Callable[[TrainState, HostBatch], tuple[TrainState, Metrics]]
+StepFn = Callable[[TrainState, data.Batch], tuple[TrainState, Metrics]]
 
 
 def check_batch_size(batch_size: int) -> None:
@@ -48,7 +47,7 @@ def unreplicate(tree: Tree) -> Tree:
     return jax.device_get(flax.jax_utils.unreplicate(tree))
 
 
-def shard(batch: HostBatch) -> HostBatch:
+def shard(batch: data.Batch) -> data.Batch:
     """(b, ...) -> (devices, b / devices, ...) at each leaf."""
     devices = jax.local_device_count()
     return {name: leaf.reshape(devices, -1, *leaf.shape[1:]) for name, leaf in batch.items()}
@@ -76,7 +75,7 @@ def compile_train_step(
     mapped = jax.pmap(step, axis_name=AXIS, donate_argnums=0)
     wait = jax.default_backend() == "cpu"
 
-    def run(state: TrainState, batch: HostBatch) -> tuple[TrainState, Metrics]:
+    def run(state: TrainState, batch: data.Batch) -> tuple[TrainState, Metrics]:
         state, metrics = mapped(state, shard(batch))
         if wait:  # Collectives of forced CPU devices can deadlock when several steps are in flight.
             jax.block_until_ready(state)
@@ -87,7 +86,7 @@ def compile_train_step(
 
 def compile_predict_step(
     architecture: Architecture, *, score_threshold: float, nms_iou: float, dtype: DTypeLike = jnp.float32
-) -> Callable[[Variables, HostBatch], HostBatch]:
+) -> Callable[[Variables, data.Batch], data.Batch]:
     """`predict(replicated variables, host batch) -> results of the batch of all processes`, as NumPy arrays."""
     step = functools.partial(
         predict_step,
@@ -99,7 +98,7 @@ def compile_predict_step(
     )
     mapped = jax.pmap(step, axis_name=AXIS)
 
-    def run(variables: Variables, batch: HostBatch) -> HostBatch:
+    def run(variables: Variables, batch: data.Batch) -> data.Batch:
         return unreplicate(mapped(variables, shard(batch)))
 
     return run

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Float, Shaped
 
 from yolojax import detection, network
 from yolojax.network import BatchStats, Params, Variables
@@ -42,7 +41,7 @@ def train_step(
 
     def loss(params: Params) -> tuple[Scalar, tuple[BatchStats, dict[str, Scalar]]]:
         variables = {"params": params, "batch_stats": state.batch_stats}
-        images = to_float(batch["image"])
+        images = network.to_float(batch["image"])
         head, batch_stats = network.apply_train(architecture, variables, images, axis_name=axis_name, dtype=dtype)
         terms = loss_fn(head, batch, seen=seen)
         return sum(terms.values(), start=jnp.zeros(())), (batch_stats, terms)
@@ -85,13 +84,8 @@ def predict_step(
       `boxes` (B, N, 4) centre x, y, width, height relative to the image, `scores` (B, N, C), 0 where there is no
       detection, and the other leaves of `batch`, for the B images of all devices.
     """
-    head = network.apply(architecture, variables, to_float(batch["image"]), dtype=dtype)
+    head = network.apply(architecture, variables, network.to_float(batch["image"]), dtype=dtype)
     boxes, scores = detection.decode(architecture, head)
     scores = detection.nms(boxes, scores, iou_threshold=nms_iou, score_threshold=score_threshold)
     rest = {name: leaf for name, leaf in batch.items() if name != "image"}
     return lax.all_gather({"boxes": boxes, "scores": scores, **rest}, axis_name, tiled=True)
-
-
-def to_float(images: Shaped[jax.Array, "..."]) -> Float[jax.Array, "..."]:
-    """uint8 in 0..255 -> float32 in 0..1."""
-    return images.astype(jnp.float32) / 255.0
