@@ -4,7 +4,7 @@ import json
 import ml_collections
 import pytest
 
-from yolojax import settings
+from yolojax import settings, training
 from yolojax.settings import Settings
 
 
@@ -47,6 +47,18 @@ def test_values_that_make_no_sense(section, fields, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011  compared below
         Settings().replace(**{section: fields})
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "registry"),
+    [("loss", training.LOSSES), ("optimizer", training.OPTIMIZERS), ("schedule", training.SCHEDULES)],
+)
+def test_what_is_registered_later_is_a_choice(field, registry, monkeypatch):
+    with pytest.raises(ValueError, match=f"train.{field} 'mine', expected '"):
+        Settings().replace(train={field: "mine"})
+    monkeypatch.setitem(registry, "mine", next(iter(registry.values())))
+    assert getattr(Settings().replace(train={field: "mine"}).train, field) == "mine"
+    assert any(f"train.{field}=" in line and "or 'mine')" in line for line in settings.describe_fields())
 
 
 def test_a_config_of_another_shape():

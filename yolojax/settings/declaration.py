@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 import math
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar
 
 KEY = "option"
@@ -16,14 +16,14 @@ class Option:
     """What is known of a field besides its default.
 
     `comment` says what it is; a value lies in `least`..`most` (below `most` if `open`), or is one of `choices`, which
-    may be a function for choices that are registered elsewhere. `free` fields may change when a run goes on.
+    may be a registry: what is registered later counts too. `free` fields may change when a run goes on.
     """
 
     comment: str
     least: float = -math.inf
     most: float = math.inf
     open: bool = False
-    choices: tuple[str, ...] = ()
+    choices: Collection[str] = ()
     free: bool = False
 
     @property
@@ -111,6 +111,5 @@ def _kind_name(kind: Any) -> str:
 
 
 def _similar(key: str, section: type[Section]) -> str:
-
     close = difflib.get_close_matches(key, options(section), n=1)
     return f"did you mean {close[0]}?" if close else f"it has {', '.join(options(section))}"

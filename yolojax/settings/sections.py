@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar, get_args
 
-from yolojax import data, pruning
+from yolojax import data, pruning, training
 from yolojax.settings.declaration import Section, option
 
 
@@ -43,10 +43,10 @@ class TrainSettings(Section):
     epochs: int = option(100, "passes over the training set", least=0, free=True)
     steps: int = option(0, "in place of epochs, if positive", least=0, free=True)
     sizes: tuple[int, ...] = option((416,), "image sizes in pixels, a new one every 10 batches")
-    loss: str = option("region", "what is minimised", choices=("region",))
-    optimizer: str = option("sgd", "the update of one step", choices=("sgd", "adam"))
+    loss: str = option("region", "what is minimised", choices=training.LOSSES)
+    optimizer: str = option("sgd", "the update of one step", choices=training.OPTIMIZERS)
     learning_rate: float = option(1e-4, "its largest value", least=0)
-    schedule: str = option("constant", "of the learning rate", choices=("constant", "cosine"))
+    schedule: str = option("constant", "of the learning rate", choices=training.SCHEDULES)
     warmup_steps: int = option(0, "steps in which the learning rate rises from 0", least=0)
     momentum: float = option(0.9, "of SGD; Adam's first moment", least=0, most=1)
     decay: float = option(5e-4, "weight decay, on kernels only", least=0)

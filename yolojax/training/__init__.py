@@ -7,7 +7,7 @@ from yolojax.training.loop import LoopSettings, fit
 from yolojax.training.losses import LOSSES, LossFn, region_loss
 from yolojax.training.metrics import read_metrics
 from yolojax.training.models import new_model, require_names
-from yolojax.training.optimizer import learning_rate_schedule, make_optimizer
+from yolojax.training.optimizer import OPTIMIZERS, SCHEDULES, learning_rate_schedule, make_optimizer
 from yolojax.training.parallel import (
     check_batch_size,
     compile_predict_step,
@@ -20,6 +20,8 @@ from yolojax.training.steps import predict_step, train_step
 
 __all__ = [
     "LOSSES",
+    "OPTIMIZERS",
+    "SCHEDULES",
     "Checkpoints",
     "Detector",
     "Evaluation",

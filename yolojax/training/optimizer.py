@@ -1,23 +1,35 @@
 """The optimizer: Darknet's SGD, or Adam for short trainings from nothing; masks wrap the whole of it."""
 
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
 import jax
 import optax
 
 from yolojax import pruning
 from yolojax.network import Masks
 
+T = TypeVar("T")
+
+
+# (peak, steps after the warm-up) -> the rate at each of them.
+SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
+    "constant": lambda peak, steps: optax.constant_schedule(peak),
+    "cosine": lambda peak, steps: optax.cosine_decay_schedule(peak, max(steps, 1), alpha=0.01),
+}
+# (momentum, the weight decay) -> the update's parts, before the learning rate scales it.
+OPTIMIZERS: dict[str, Callable[[float, optax.GradientTransformation], list[optax.GradientTransformation]]] = {
+    "sgd": lambda momentum, decay: [decay, optax.trace(momentum)],
+    "adam": lambda momentum, decay: [optax.scale_by_adam(b1=momentum), decay],
+}
+
 
 def learning_rate_schedule(kind: str, *, peak: float, warmup_steps: int, steps: int) -> optax.Schedule:
     """`constant` (the study's) or `cosine` down to 1% of `peak` over `steps`, after a linear warm-up from 0.
 
-    Raises ValueError for another `kind`.
+    Raises ValueError for a `kind` that is not in `SCHEDULES`.
     """
-    if kind == "constant":
-        after: optax.Schedule = optax.constant_schedule(peak)
-    elif kind == "cosine":
-        after = optax.cosine_decay_schedule(peak, max(steps - warmup_steps, 1), alpha=0.01)
-    else:
-        raise ValueError(f"schedule {kind!r}, expected 'constant' or 'cosine'")
+    after = _chosen("schedule", kind, SCHEDULES)(peak, steps - warmup_steps)
     if not warmup_steps:
         return after
     return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup_steps), after], [warmup_steps])
@@ -36,17 +48,17 @@ def make_optimizer(
       masks: a tree like params, True keeps; dropped weights and their slots then stay exactly 0, and
         `pruning.change_masks` can change them between steps.
 
-    Raises ValueError for another `kind`.
+    Raises ValueError for a `kind` that is not in `OPTIMIZERS`.
     """
-    decay_kernels = optax.add_decayed_weights(decay, mask=is_kernel)
-    if kind == "sgd":
-        parts = [decay_kernels, optax.trace(momentum)]
-    elif kind == "adam":
-        parts = [optax.scale_by_adam(b1=momentum), decay_kernels]
-    else:
-        raise ValueError(f"optimizer {kind!r}, expected 'sgd' or 'adam'")
+    parts = _chosen("optimizer", kind, OPTIMIZERS)(momentum, optax.add_decayed_weights(decay, mask=is_kernel))
     optimizer = optax.chain(*parts, optax.scale_by_learning_rate(learning_rate))
     return optimizer if masks is None else pruning.masked(optimizer, masks)
+
+
+def _chosen(argument: str, kind: str, known: Mapping[str, T]) -> T:
+    if kind not in known:
+        raise ValueError(f"{argument} {kind!r}, expected {' or '.join(map(repr, known))}")
+    return known[kind]
 
 
 def is_kernel(params: optax.Params) -> optax.Params:
