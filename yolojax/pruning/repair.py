@@ -25,7 +25,7 @@ RIDGE = 1e-4  # of the mean of the second moments' diagonal
 def input_moments(
     architecture: Architecture, variables: Variables, images: Iterable[UInt8[AnyArray, "_ height width 3"]]
 ) -> Moments:
-    """{convolution: (C + 1, C + 1)}: the mean of [x, 1][x, 1]ᵀ over all cells of its input, C channels in x.
+    """{convolution: (C + 1, C + 1)}: the mean of `v vᵀ` over all cells of its input, v its C channels and a 1.
 
     Args:
       architecture: the network, unpruned.
