@@ -10,14 +10,10 @@ KNOWN = {
         center clip angle aspect saturation exposure hue momentum decay learning_rate policy burn_in power step scale
         steps scales gamma max_batches""",
     "convolutional": "dot",
-    "maxpool": "",
-    "route": "",
-    "reorg": "",
     "region": "log sqrt max jitter absolute random mask_scale",
 }
 # Options that change what the network computes or which weights are read, with the one value that is supported.
 FIXED = {
-    "net": {},
     "convolutional": {
         **dict.fromkeys(("groups", "dilation"), 1),
         **dict.fromkeys(("binary", "xnor", "flipped", "cbn", "bin_output", "antialiasing", "assisted_excitation"), 0),
@@ -43,8 +39,8 @@ def kept_options(section: Section, warned: set[tuple[str, str]]) -> tuple[tuple[
 
     An option that Darknet does not know is warned about, unless `warned`, which is added to, holds (section, option).
     """
-    fixed = FIXED[section.name] | ANYWHERE
-    known = KNOWN[section.name].split()
+    fixed = FIXED.get(section.name, {}) | ANYWHERE
+    known = KNOWN.get(section.name, "").split()
     for key, (value, line) in section.options.items():
         if key in REFUSED.get(section.name, ()):
             raise section.error(f"{key} is not supported in [{section.name}], remove it", line)
