@@ -23,24 +23,31 @@ from yolojax.pruning.criteria import (
     weight_magnitude,
 )
 from yolojax.pruning.groups import channel_origins, group_sizes, head_convolutions
-from yolojax.pruning.masks import filter_masks, keep_all, weight_masks
+from yolojax.pruning.masks import Amount, filter_masks, keep_all, weight_masks
 from yolojax.pruning.optimizer import MaskedState, change_masks, masked
 from yolojax.pruning.prunable import Kind, prunable, total
 from yolojax.pruning.removal import remove_filters
 from yolojax.pruning.schedules import one_shot, polynomial
-from yolojax.pruning.scores import scores
+from yolojax.pruning.scores import AnyCriterion, Batches, scores
 from yolojax.pruning.sensitivity import Curve, amounts_from_curves
+from yolojax.pruning.sensitivity_file import Sensitivity, read_sensitivity
 from yolojax.pruning.taylor import filter_taylor
+from yolojax.pruning.types import Scores
 
 __all__ = [
     "CRITERIA",
     "DEFAULT_CRITERIA",
+    "Amount",
+    "AnyCriterion",
+    "Batches",
     "Criterion",
     "Curve",
     "Kind",
     "LayerRow",
     "MaskedState",
     "Needs",
+    "Scores",
+    "Sensitivity",
     "amounts_from_curves",
     "apply_masks",
     "change_masks",
@@ -64,6 +71,7 @@ __all__ = [
     "one_shot",
     "polynomial",
     "prunable",
+    "read_sensitivity",
     "remove_filters",
     "scores",
     "sparsity",
