@@ -9,7 +9,7 @@ import pathlib
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import jax
 import ml_collections
@@ -22,7 +22,7 @@ from yolojax import settings
 MISTAKE, INTERRUPTED = 2, 130  # exit codes
 # A process that is not heard of for so long is dead, and ends the others. JAX's own default is 100.
 HEARTBEAT_SECONDS = 30
-Holder = flags.FlagHolder[Any]
+Holder = flags.FlagHolder[bool] | flags.FlagHolder[int] | flags.FlagHolder[float] | flags.FlagHolder[str | list[str]]
 PACKAGE = pathlib.Path(__file__).parent
 ORBAX = pathlib.Path(orbax.checkpoint.__file__).parent
 QUOTES = "\\'\""

@@ -6,8 +6,11 @@ import os
 import pathlib
 import stat
 from collections.abc import Iterator
+from typing import Any
 
 Path = str | os.PathLike[str]
+# A JSON object that this package wrote and reads back.
+Json = dict[str, Any]
 
 
 def read_bytes(

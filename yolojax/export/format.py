@@ -3,13 +3,14 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from yolojax.export.card import Facts
 from yolojax.files import Path
 from yolojax.network import Model
 
 Choice = bool | int | float | str | Sequence[str]
+C = TypeVar("C", bound=Choice)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Option:
     formats: tuple[str, ...] = ()
 
 
-def option(default: Choice, text: str, *, choices: tuple[str, ...] = ()) -> Any:
+def option(default: C, text: str, *, choices: tuple[str, ...] = ()) -> C:
     """A field of a format's options: the default settles the kind of flag, `text` is what --help says."""
     return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
 

@@ -10,14 +10,14 @@ import pathlib
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
 from yolojax import darknet, network
-from yolojax.files import Path
+from yolojax.files import Json, Path
 
 VERSION = 1
 COLLECTIONS = ("params", "batch_stats")
@@ -32,7 +32,7 @@ class Meta(TypedDict):
     cfg: str
     names: list[str]
     seen: int
-    extra: dict[str, Any]
+    extra: Json
     crc32: dict[str, int]
 
 
@@ -41,7 +41,7 @@ def make_meta(
     names: tuple[str, ...],
     seen: int,
     tree: Mapping[str, object],
-    extra: Mapping[str, Any],
+    extra: Mapping[str, object],
 ) -> Meta:
     """The `meta` of a checkpoint whose `state` is `tree`: the network's collections, and more where it is a run's."""
     return {
@@ -146,7 +146,7 @@ def _report(unraisable: "sys.UnraisableHookArgs") -> None:
         _report_before(unraisable)
 
 
-def _check_meta(meta: Mapping[str, Any], checkpoint: pathlib.Path) -> None:
+def _check_meta(meta: Mapping[str, object], checkpoint: pathlib.Path) -> None:
     names = meta["names"]
     if not isinstance(meta["cfg"], str) or not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         raise ValueError(f"{checkpoint}: cfg or names in meta is not text; remove that folder")

@@ -12,8 +12,8 @@ import pandas as pd
 
 from yolojax import pruning
 from yolojax.network import Architecture, BatchStats, Masks, Params, alive_filters, check_masks
-from yolojax.pruning.masks import Amount
-from yolojax.pruning.scores import AnyCriterion, Batches, resolve
+from yolojax.pruning import Amount, AnyCriterion, Batches
+from yolojax.pruning.scores import resolve
 
 
 class Layer(NamedTuple):

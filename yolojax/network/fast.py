@@ -4,21 +4,23 @@
 largest logit. For inference only. Measured in docs/benchmarks.md.
 """
 
-from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import assert_never
 
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jax.typing import DTypeLike
 
 from yolojax.network import blocks, winograd
 from yolojax.network.architecture import Architecture, walk
 from yolojax.network.folding import fold_batch_norm
 from yolojax.network.layers import Convolutional, Layer, Maxpool, Region, Reorg, Route
 from yolojax.network.module import LEAKY_SLOPE, maxpool, reorg
+from yolojax.network.variables import AnyArray, Variables
 
-# Feature maps of at most so many cells a side go by Winograd's tiles of 2x2, larger ones by tiles of 4x4.
+# The most cells a side of a feature map that takes Winograd's tiles of 2x2; larger ones take tiles of 4x4.
 SMALL = 30
 # Winograd's sums are per input channel, its gain per filter and channel: with few of them it does not pay.
 LEAST_CHANNELS = 16
@@ -32,8 +34,8 @@ class Convolution:
     matrices; `bias` is (out,). `pooled`: the 2x2 max pooling that follows is done along with it.
     """
 
-    kernel: Any
-    bias: Any
+    kernel: AnyArray | tuple[AnyArray, ...]
+    bias: AnyArray
     method: str = flax.struct.field(pytree_node=False)
     pooled: bool = flax.struct.field(pytree_node=False)
 
@@ -55,7 +57,7 @@ def method(layer: Convolutional, channels: int, side: int, platform: str) -> str
 
 
 def prepare_fast(
-    architecture: Architecture, variables: Mapping[str, Any], *, size: int, platform: str | None = None
+    architecture: Architecture, variables: Variables, *, size: int, platform: str | None = None
 ) -> Prepared:
     """What `apply_fast` takes in place of the variables.
 
@@ -74,15 +76,16 @@ def prepare_fast(
     pooled = _pooled(architecture, size) if platform == "cpu" else set()
     prepared = {}
     for conv in architecture.convolutions:
-        kernel: Any = folded[conv.name]["kernel"]
+        plain = folded[conv.name]["kernel"]
+        kernel: np.ndarray | tuple[np.ndarray, ...] = plain
         chosen = method(conv.layer, conv.in_channels, shapes[conv.index].height, platform)
         match chosen:
             case "product":
-                kernel = kernel[0, 0]
+                kernel = plain[0, 0]
             case "blocks":
-                kernel = blocks.block_kernel(kernel)
+                kernel = blocks.block_kernel(plain)
             case "winograd2" | "winograd4":
-                kernel = winograd.transform_kernel(kernel, int(chosen[-1]))
+                kernel = winograd.transform_kernel(plain, int(chosen[-1]))
         prepared[conv.name] = Convolution(kernel, folded[conv.name]["bias"], chosen, conv.index in pooled)
     return prepared
 
@@ -101,13 +104,13 @@ def _pooled(architecture: Architecture, size: int) -> set[int]:
     }
 
 
-def _halves(layer: Any) -> bool:
+def _halves(layer: Layer) -> bool:
     """Whether it takes the largest of each 2x2 cells, of a map with even sides."""
     return isinstance(layer, Maxpool) and (layer.size, layer.stride) == (2, 2) and layer.padding <= 1
 
 
 def apply_fast(
-    architecture: Architecture, prepared: Prepared, images: jax.Array, *, dtype: Any = jnp.float32
+    architecture: Architecture, prepared: Prepared, images: jax.Array, *, dtype: DTypeLike = jnp.float32
 ) -> jax.Array:
     """The head of `images`, as `network.apply` gives it.
 

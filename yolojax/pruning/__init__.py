@@ -25,20 +25,25 @@ from yolojax.pruning.criteria import (
     weight_magnitude,
 )
 from yolojax.pruning.groups import channel_origins, group_sizes, head_convolutions
-from yolojax.pruning.masks import filter_masks, keep_all, weight_masks
+from yolojax.pruning.masks import Amount, filter_masks, keep_all, weight_masks
 from yolojax.pruning.optimizer import MaskedState, change_masks, masked
 from yolojax.pruning.prunable import Kind, prunable, total
 from yolojax.pruning.removal import remove_filters
 from yolojax.pruning.repair import input_moments, repair
 from yolojax.pruning.schedules import one_shot, polynomial
-from yolojax.pruning.scores import scores
+from yolojax.pruning.scores import AnyCriterion, Batches, scores
 from yolojax.pruning.sensitivity import Curve, amounts_from_curves
+from yolojax.pruning.sensitivity_file import Sensitivity, read_sensitivity
 from yolojax.pruning.taylor import filter_taylor
+from yolojax.pruning.types import Scores
 
 __all__ = [
     "CRITERIA",
     "DEFAULT_CRITERIA",
     "Allocation",
+    "Amount",
+    "AnyCriterion",
+    "Batches",
     "Budget",
     "Criterion",
     "Curve",
@@ -47,6 +52,8 @@ __all__ = [
     "Limits",
     "MaskedState",
     "Needs",
+    "Scores",
+    "Sensitivity",
     "amounts_from_curves",
     "apply_masks",
     "budget_masks",
@@ -73,6 +80,7 @@ __all__ = [
     "parse_budget",
     "polynomial",
     "prunable",
+    "read_sensitivity",
     "remove_filters",
     "repair",
     "scores",

@@ -3,7 +3,7 @@
 import itertools
 import json
 import math
-from typing import Any, TypeGuard
+from typing import TypedDict, TypeGuard, cast
 
 from yolojax.files import Path, read_text
 
@@ -11,8 +11,25 @@ MAX_BYTES = 1 << 24
 EXPECTED = "a sensitivity.json that yolojax.study wrote"
 
 
-def read_sensitivity(path: Path) -> dict[str, Any]:
-    """The analysis in `path`: method, amounts, original, total and layers as `yolojax.study` writes them.
+class LayerSensitivity(TypedDict):
+    """One layer: how many weights or filters it has, and the mAP without each of the `amounts` of them."""
+
+    size: int
+    map_11point: list[float]
+
+
+class Sensitivity(TypedDict):
+    """What pruning takes from a sensitivity.json; `original` is the unpruned network's mAP, `total` as in `total`."""
+
+    method: str
+    amounts: list[float]
+    original: float
+    total: int
+    layers: dict[str, LayerSensitivity]
+
+
+def read_sensitivity(path: Path) -> Sensitivity:
+    """The analysis in `path`, as `yolojax.study` writes it.
 
     Raises ValueError with the path and what is wrong, and OSError.
     """
@@ -23,7 +40,7 @@ def read_sensitivity(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: not JSON ({str(error)[:80]}), expected {EXPECTED}") from None
     if problem := _problem(found):
         raise ValueError(f"{path}: {problem}, expected {EXPECTED}")
-    return found
+    return cast(Sensitivity, found)
 
 
 def _problem(found: object) -> str:

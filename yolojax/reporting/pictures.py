@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import cv2
 import numpy as np
@@ -12,7 +12,14 @@ from yolojax.files import write_bytes
 
 HEIGHT = 240
 CAPTION = 28
-Sample = dict[str, list[Any]]
+
+
+class Sample(TypedDict):
+    """What was found in one image, as JSON values."""
+
+    boxes: list[list[float]]  # xmin, ymin, xmax, ymax in 1-based pixels
+    scores: list[float]
+    labels: list[int]
 
 
 def sample_indices(images: int, count: int) -> list[int]:
@@ -21,8 +28,8 @@ def sample_indices(images: int, count: int) -> list[int]:
 
 
 def sample(detections: Sequence[detection.Detections], count: int, *, threshold: float = 0.25) -> list[Sample]:
-    """What was found in `sample_indices`, from score `threshold` on, as JSON values: boxes in 1-based pixels."""
-    found = []
+    """What was found in `sample_indices`, from score `threshold` on."""
+    found: list[Sample] = []
     for index in sample_indices(len(detections), count):
         boxes, scores, labels = detections[index]
         keep = scores >= threshold

@@ -3,10 +3,9 @@
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 from yolojax import data, export, pruning, training
-from yolojax.files import write_json, write_text
+from yolojax.files import Json, write_json, write_text
 from yolojax.network import Model
 from yolojax.reporting import figures, markdown, pictures
 from yolojax.settings import PruneSettings, Settings
@@ -80,7 +79,7 @@ def write(report: Report, eval_set: data.Dataset, workdir: pathlib.Path) -> None
     write_json(workdir / "report.json", to_json(report))  # the last one: a run with it is done
 
 
-def to_json(report: Report) -> dict[str, Any]:
+def to_json(report: Report) -> Json:
     """The report as plain dicts, strings and numbers."""
     fields = {field.name: getattr(report, field.name) for field in dataclasses.fields(report)}
     fields["config"] = fields.pop("settings").to_json()
@@ -89,7 +88,7 @@ def to_json(report: Report) -> dict[str, Any]:
     return fields
 
 
-def stage_to_json(stage: Stage) -> dict[str, Any]:
+def stage_to_json(stage: Stage) -> Json:
     """One network's numbers, without its samples."""
     fields = dataclasses.asdict(stage) | {"evaluation": stage.evaluation.to_json()}
     del fields["samples"]

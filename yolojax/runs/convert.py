@@ -4,10 +4,10 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 from yolojax import darknet, export, network, training
 from yolojax.export import Choice
+from yolojax.files import Json
 
 
 def convert(
@@ -84,5 +84,5 @@ def measured(source: str, model: network.Model) -> export.Measured | None:
     return None
 
 
-def _measured(evaluation: dict[str, Any], data: str) -> export.Measured:
+def _measured(evaluation: Json, data: str) -> export.Measured:
     return export.Measured(evaluation["map_11point"], evaluation["map_area"], data, evaluation["protocol_text"])

@@ -5,9 +5,7 @@ from collections.abc import Mapping
 
 from yolojax import pruning
 from yolojax.network import Architecture, Masks, Model
-from yolojax.pruning.scores import Batches
-from yolojax.pruning.sensitivity_file import read_sensitivity
-from yolojax.pruning.types import Scores
+from yolojax.pruning import Batches, Scores
 from yolojax.settings import PruneSettings
 
 
@@ -70,7 +68,7 @@ def check(settings: PruneSettings, model: Model, size: int) -> None:
 def read_amounts(settings: PruneSettings, architecture: Architecture) -> dict[str, float]:
     """Per-layer amounts that drop `prune.amount` in all, from the sensitivity analysis that the settings name."""
     path = settings.amounts
-    found = read_sensitivity(path)
+    found = pruning.read_sensitivity(path)
     if found["method"] != settings.method:
         raise ValueError(f"{path} is about pruning by {found['method']}, the config prunes by {settings.method}")
     names = {conv.name for conv in architecture.convolutions}

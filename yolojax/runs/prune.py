@@ -11,7 +11,7 @@ from absl import logging
 from yolojax import data, export, network, pruning, training
 from yolojax.files import Path, write_json
 from yolojax.network import Masks, Model
-from yolojax.pruning.types import Scores
+from yolojax.pruning import Scores
 from yolojax.reporting import pictures, report
 from yolojax.runs import masking, setup
 from yolojax.runs.train import train_model

@@ -6,12 +6,11 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 from absl import logging
 
-from yolojax.files import Path, write_json
+from yolojax.files import Json, Path, write_json
 from yolojax.settings import Settings, difference
 
 CONTENT = "SHA-256 of the model's file"  # a key in config.json
@@ -57,9 +56,9 @@ def check_same_run(settings: Settings, folder: pathlib.Path, *, sections: tuple[
         )
 
 
-def to_json(settings: Settings) -> dict[str, Any]:
+def to_json(settings: Settings) -> Json:
     """The settings as JSON values, with a checksum of the file that the network starts from, if that is a file."""
-    found: dict[str, Any] = settings.to_json()
+    found: Json = settings.to_json()
     path = pathlib.Path(settings.model.start)
     if path.is_file():
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What a config can tell: its fields, declared once in sections, and the checked, typed values of a run."""
+"""What a config holds: its fields, declared once in sections, and the checked, typed values of a run."""
 
 from yolojax.settings.sections import (
     DataSettings,

@@ -5,10 +5,11 @@ import difflib
 import math
 import typing
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar, TypeVar
 
 KEY = "option"
-Scalar = str | int | float | bool
+T = TypeVar("T")
+S = TypeVar("S", bound="Section")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Option:
     """What is known of a field besides its default.
 
     `comment` says what it is; a value lies in `least`..`most` (below `most` if `open`), or is one of `choices`, which
-    may be a registry: what is registered later counts too. `free` fields may change when a run goes on.
+    may be a registry: what is registered later counts too. `free` fields may change when a run is resumed.
     """
 
     comment: str
@@ -35,7 +36,7 @@ class Option:
             return f"from {self.least:g} to below {self.most:g}" if self.open else f"{self.least:g}..{self.most:g}"
         return f"at least {self.least:g}" if math.isfinite(self.least) else ""
 
-    def allows(self, value: Any) -> bool:
+    def allows(self, value: object) -> bool:
         """Whether the value makes sense; a NaN does not."""
         if self.choices:
             return value in self.choices
@@ -44,11 +45,21 @@ class Option:
         return True
 
 
-def option(default: Any, comment: str, **about: Any) -> Any:
-    """A dataclass field with a default; `about` are fields of `Option`."""
-    return dataclasses.field(default=default, metadata={KEY: Option(comment, **about)})
+def option(
+    default: T,
+    comment: str,
+    *,
+    least: float = -math.inf,
+    most: float = math.inf,
+    open: bool = False,
+    choices: Collection[str] = (),
+    free: bool = False,
+) -> T:
+    """A dataclass field with a default; the rest is as in `Option`."""
+    return dataclasses.field(default=default, metadata={KEY: Option(comment, least, most, open, choices, free)})
 
 
+@dataclasses.dataclass(frozen=True)
 class Section:
     """The base of the dataclasses whose fields are options; `name` is the section's name in a config."""
 
@@ -66,15 +77,15 @@ class Section:
 
 def options(section: type[Section]) -> dict[str, Option]:
     """{field: its option}, in the order of the declaration."""
-    return {field.name: field.metadata[KEY] for field in dataclasses.fields(section)}  # type: ignore[arg-type]
+    return {field.name: field.metadata[KEY] for field in dataclasses.fields(section)}
 
 
-def defaults(section: type[Section]) -> dict[str, Any]:
+def defaults(section: type[Section]) -> dict[str, object]:
     """{field: its default}."""
-    return {field.name: field.default for field in dataclasses.fields(section)}  # type: ignore[arg-type]
+    return {field.name: field.default for field in dataclasses.fields(section)}
 
 
-def make(section: type[Section], values: Mapping[str, Any]) -> Any:
+def make(section: type[S], values: Mapping[str, object]) -> S:
     """The section with these values. Raises ValueError for a value that makes no sense and for an unknown field."""
     if unknown := sorted(values.keys() - options(section).keys()):
         raise ValueError(f"the config has no field {section.name}.{unknown[0]}; {_similar(unknown[0], section)}")
@@ -82,14 +93,14 @@ def make(section: type[Section], values: Mapping[str, Any]) -> Any:
     return section(**{key: _converted(value, hints[key]) for key, value in values.items()})
 
 
-def describe(section: type[Section]) -> Iterator[tuple[str, Any, str]]:
+def describe(section: type[Section]) -> Iterator[tuple[str, object, str]]:
     """For each field: section.field, its default, and its comment with what values make sense."""
     for key, option in options(section).items():
         expected = f" ({option.expected})" if option.expected else ""
         yield f"{section.name}.{key}", defaults(section)[key], option.comment + expected
 
 
-def _converted(value: Any, kind: Any) -> Any:
+def _converted(value: object, kind: type) -> object:
     """A list of a config is a tuple here, and an integer may stand for a float."""
     if typing.get_origin(kind) is tuple and isinstance(value, list | tuple):
         return tuple(_converted(item, typing.get_args(kind)[0]) for item in value)
@@ -98,13 +109,13 @@ def _converted(value: Any, kind: Any) -> Any:
     return value
 
 
-def _is_of_kind(value: Any, kind: Any) -> bool:
+def _is_of_kind(value: object, kind: type) -> bool:
     if typing.get_origin(kind) is tuple:
         return isinstance(value, tuple) and all(_is_of_kind(item, typing.get_args(kind)[0]) for item in value)
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
-def _kind_name(kind: Any) -> str:
+def _kind_name(kind: type) -> str:
     if typing.get_origin(kind) is tuple:
         return f"a tuple, each {_kind_name(typing.get_args(kind)[0])}"
     return {str: "text", int: "an integer", float: "a number", bool: "True or False"}[kind]
@@ -112,4 +123,4 @@ def _kind_name(kind: Any) -> str:
 
 def _similar(key: str, section: type[Section]) -> str:
     close = difflib.get_close_matches(key, options(section), n=1)
-    return f"did you mean {close[0]}?" if close else f"it has {', '.join(options(section))}"
+    return f"did you mean {close[0]}?" if close else f"the section has {', '.join(options(section))}"

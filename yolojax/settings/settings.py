@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import ml_collections
 
@@ -25,12 +24,12 @@ SECTIONS: tuple[type[Section], ...] = (
     PruneSettings,
     StudySettings,
 )
-Json = dict[str, dict[str, Any]]
+Json = dict[str, dict[str, object]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What a command is told by a config, checked. Every config has all sections; a command uses those it needs."""
+    """What a config tells a command, checked. Every config has all sections; a command uses those it needs."""
 
     model: ModelSettings = dataclasses.field(default_factory=ModelSettings)
     data: DataSettings = dataclasses.field(default_factory=DataSettings)
@@ -39,7 +38,7 @@ class Settings:
     prune: PruneSettings = dataclasses.field(default_factory=PruneSettings)
     study: StudySettings = dataclasses.field(default_factory=StudySettings)
 
-    def replace(self, **sections: Mapping[str, Any]) -> "Settings":
+    def replace(self, **sections: Mapping[str, object]) -> "Settings":
         """With other values in some sections: `settings.replace(train={"steps": 300})`. Raises ValueError."""
         changed = {}
         for name, values in sections.items():
@@ -55,13 +54,13 @@ class Settings:
 
 def read(config: ml_collections.ConfigDict) -> Settings:
     """The settings in a config. Raises ValueError for a value that makes no sense, and for a field that is unknown."""
-    known = {section.name: section for section in SECTIONS}
-    if unknown := sorted(config.keys() - known.keys()):
+    known = [section.name for section in SECTIONS]
+    if unknown := sorted(set(config.keys()) - set(known)):
         raise ValueError(f"the config has no section {unknown[0]!r}; it has {', '.join(known)}")
-    return Settings(**{name: make(known[name], _values(config[name], name)) for name in config})
+    return Settings().replace(**{name: _values(config[name], name) for name in config})
 
 
-def _values(section: Any, name: str) -> dict[str, Any]:
+def _values(section: object, name: str) -> dict[str, object]:
     if not isinstance(section, Mapping | ml_collections.ConfigDict):
         raise ValueError(f"{name} {section!r}, expected a section with fields, as in config.{name}.FIELD")
     return dict(section.items())

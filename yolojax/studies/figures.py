@@ -2,22 +2,22 @@
 
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from yolojax import training
+from yolojax.files import Json
+from yolojax.pruning import Sensitivity
 from yolojax.reporting.figures import save
 from yolojax.studies.rows import Group
 
 COLOURS = {"filter": "tab:blue", "weight": "tab:orange"}
-Stage = Mapping[str, Any]
 
 
 def write(
-    groups: Sequence[Group], original: Stage, sensitivities: Mapping[str, Any], folder: pathlib.Path
+    groups: Sequence[Group], original: Json, sensitivities: Mapping[str, Sensitivity], folder: pathlib.Path
 ) -> dict[str, str]:
     """Writes the plots that the finished rows allow; {title: file}."""
     written = {}
@@ -38,10 +38,10 @@ def write(
     return written
 
 
-def curves(groups: Sequence[Group], original: Stage, path: pathlib.Path) -> None:
+def curves(groups: Sequence[Group], original: Json, path: pathlib.Path) -> None:
     """mAP against the share pruned, the parameters left and the MACs left, both methods on one axis."""
     figure = Figure(figsize=(12, 4), layout="constrained")
-    panels: list[tuple[str, Callable[[Group, Stage], float], float]] = [
+    panels: list[tuple[str, Callable[[Group, Json], float], float]] = [
         ("pruned (%)", lambda group, stage: 100 * group.amount, 0.0),
         ("parameters that are not 0 (M)", lambda group, stage: stage["nonzero"] / 1e6, original["nonzero"] / 1e6),
         ("dense MACs (G)", lambda group, stage: stage["macs"] / 1e9, original["macs"] / 1e9),
@@ -72,7 +72,7 @@ def layers(groups: Sequence[Group], path: pathlib.Path) -> None:
     save(figure, path)
 
 
-def classes(groups: Sequence[Group], original: Stage, path: pathlib.Path) -> None:
+def classes(groups: Sequence[Group], original: Json, path: pathlib.Path) -> None:
     """A heat map: AP of each class in each retrained network."""
     found = {"unpruned": original["evaluation"]["ap_11point"]}
     for group in groups:
@@ -108,7 +108,7 @@ def retraining(groups: Sequence[Group], path: pathlib.Path) -> None:
     save(figure, path)
 
 
-def sensitivity(result: Mapping[str, Any], path: pathlib.Path) -> None:
+def sensitivity(result: Sensitivity, path: pathlib.Path) -> None:
     """mAP against the share dropped of one layer, one line per layer."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
@@ -135,7 +135,7 @@ def _heat_map(
     figure.colorbar(image, label="%")
 
 
-def _viridis(share: float) -> Any:
+def _viridis(share: float) -> tuple[float, float, float, float]:
     return matplotlib.colormaps["viridis"](share)
 
 

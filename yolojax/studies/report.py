@@ -5,22 +5,22 @@ import json
 import pathlib
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from yolojax import data
-from yolojax.files import write_json, write_text
+from yolojax.files import Json, write_json, write_text
 from yolojax.reporting import markdown, pictures
 from yolojax.reporting.report import megabytes
 from yolojax.settings import Settings
 from yolojax.studies import figures as study_figures
 from yolojax.studies.rows import Group, Row, group_rows
+from yolojax.studies.sensitivity import SensitivityResult
 
 TITLES = {"filter": "Filters", "weight": "Weights"}
 
 
 def write(
     settings: Settings,
-    original: Mapping[str, Any],
+    original: Json,
     rows: Sequence[Row],
     eval_set: data.Dataset,
     folder: pathlib.Path,
@@ -48,16 +48,16 @@ def write(
         write_text(folder / name, page)
 
 
-def published() -> dict[str, Any]:
+def published() -> Json:
     """The numbers that the original study published."""
     return json.loads((importlib.resources.files("yolojax.studies") / "published.json").read_text())
 
 
 def to_markdown(
     settings: Settings,
-    original: Mapping[str, Any],
+    original: Json,
     groups: Sequence[Group],
-    sensitivities: Mapping[str, Any],
+    sensitivities: Mapping[str, SensitivityResult],
     figures: Mapping[str, str],
     conclusion: str,
 ) -> str:
@@ -91,7 +91,7 @@ def to_markdown(
     return "\n".join(lines)
 
 
-def result_table(method: str, original: Mapping[str, Any], groups: Sequence[Group]) -> list[str]:
+def result_table(method: str, original: Json, groups: Sequence[Group]) -> list[str]:
     """The original's columns, and more; the published numbers beside each row."""
     counted = ["parameters", "the original's count"] if method == "filter" else ["parameters not 0"]
     header = [
@@ -114,12 +114,12 @@ def result_table(method: str, original: Mapping[str, Any], groups: Sequence[Grou
     return markdown.table(header, rows)
 
 
-def _result_row(method: str, amount: float, original: Mapping[str, Any], group: Group | None) -> list[str]:
+def _result_row(method: str, amount: float, original: Json, group: Group | None) -> list[str]:
     known = {round(row["amount"], 6): row for row in published()[method]}.get(round(amount, 6))
     pruned = group.stages("pruned")[0] if group else original
     after = group.stages("retrained")[0] if group else original
 
-    def retrained(value: Callable[[Mapping[str, Any]], float]) -> str:
+    def retrained(value: Callable[[Json], float]) -> str:
         return spread([value(stage) for stage in group.stages("retrained")]) if group else "-"
 
     unpruned = original["evaluation"]["map_11point"]
@@ -153,7 +153,7 @@ def spread(values: Sequence[float]) -> str:
     return f"{mean} ± {statistics.stdev(values):.4f}" if len(values) > 1 else mean
 
 
-def sensitivity_table(result: Mapping[str, Any]) -> list[str]:
+def sensitivity_table(result: SensitivityResult) -> list[str]:
     """mAP per layer and amount."""
     header = ["layer", result["method"] + "s", *(f"{amount:.0%}" for amount in result["amounts"])]
     rows = [
@@ -167,7 +167,7 @@ def sensitivity_table(result: Mapping[str, Any]) -> list[str]:
 def _write_pictures(
     settings: Settings,
     groups: Sequence[Group],
-    original: Mapping[str, Any],
+    original: Json,
     eval_set: data.Dataset,
     folder: pathlib.Path,
 ) -> dict[str, str]:
@@ -191,5 +191,5 @@ def _conclusion(folder: pathlib.Path) -> str:
     return path.read_text().strip() if path.exists() else ""
 
 
-def _without_layers(report: Mapping[str, Any]) -> dict[str, Any]:
+def _without_layers(report: Json) -> Json:
     return {name: value for name, value in report.items() if name not in ("layers", "config")}

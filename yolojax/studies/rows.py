@@ -4,8 +4,9 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
+from yolojax.files import Json
+from yolojax.reporting.pictures import Sample
 from yolojax.settings import StudySettings
 
 METHODS = ("filter", "weight")
@@ -64,10 +65,10 @@ class Group:
     method: str
     amount: float
     folders: tuple[pathlib.Path, ...]
-    reports: tuple[dict[str, Any], ...]
-    samples: dict[str, Any]
+    reports: tuple[Json, ...]
+    samples: dict[str, list[Sample]]
 
-    def stages(self, name: str) -> list[dict[str, Any]]:
+    def stages(self, name: str) -> list[Json]:
         """One stage of each seed's run."""
         return [report["stages"][name] for report in self.reports]
 

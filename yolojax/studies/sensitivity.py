@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import pathlib
-from typing import Any
 
 import jax
 from absl import logging
@@ -12,14 +11,23 @@ from tqdm import tqdm
 from yolojax import pruning, training
 from yolojax.files import write_json
 from yolojax.network import Model
-from yolojax.pruning.types import Scores
+from yolojax.pruning import Scores, Sensitivity
 from yolojax.runs.masking import make_masks
 from yolojax.settings import Settings, StudySettings
 
 
+class SensitivityResult(Sensitivity):
+    """A sensitivity.json with what it was measured by and on; `prunable` is how many layers it has when it is whole."""
+
+    criterion: str
+    data: str
+    protocol: dict[str, str | float]
+    prunable: int
+
+
 def measure_sensitivity(
     settings: Settings, model: Model, scores: Scores, evaluator: training.Evaluator, path: pathlib.Path
-) -> dict[str, Any]:
+) -> SensitivityResult:
     """Measures each layer that may be pruned, by `scores`, and writes what is known after each of them to `path`.
 
     Layers that `path` holds already are not measured again. Masks change values and not shapes, so all evaluations
@@ -43,16 +51,16 @@ def measure_sensitivity(
     return result
 
 
-def is_whole(study: StudySettings, result: dict[str, Any]) -> bool:
+def is_whole(study: StudySettings, result: SensitivityResult) -> bool:
     """Whether every layer is measured that may be pruned, at the amounts of the study."""
     amounts = result["amounts"] == list(study.sensitivity_amounts)
     return amounts and len(result["layers"]) == result["prunable"]
 
 
-def _start(settings: Settings, model: Model, evaluator: training.Evaluator, path: pathlib.Path) -> dict[str, Any]:
+def _start(settings: Settings, model: Model, evaluator: training.Evaluator, path: pathlib.Path) -> SensitivityResult:
     if path.exists():
         logging.info("going on with %s", path)
-        found: dict[str, Any] = json.loads(path.read_text())
+        found: SensitivityResult = json.loads(path.read_text())
         return found
     original = evaluator.evaluate(model.variables)
     return {

@@ -11,7 +11,7 @@ import orbax.checkpoint as ocp
 
 from yolojax import darknet, network
 from yolojax.export import stored
-from yolojax.files import Path
+from yolojax.files import Json, Path
 from yolojax.training.state import TrainState
 
 
@@ -45,7 +45,9 @@ class Checkpoints:
         with stored.writing(self._manager.directory):
             self._manager.wait_until_finished()
 
-    def save(self, state: TrainState, architecture: network.Architecture, names: tuple[str, ...], **extra: Any) -> None:
+    def save(
+        self, state: TrainState, architecture: network.Architecture, names: tuple[str, ...], **extra: object
+    ) -> None:
         """Saves an unreplicated state under its step; returns while the files are still being written.
 
         Args:
@@ -62,7 +64,7 @@ class Checkpoints:
         with stored.writing(self._manager.directory):
             self._manager.save(int(state.step), args=args, force=True)
 
-    def restore(self, state: TrainState, architecture: network.Architecture) -> tuple[TrainState, dict[str, Any]]:
+    def restore(self, state: TrainState, architecture: network.Architecture) -> tuple[TrainState, Json]:
         """The latest state, with the structure of `state`, and the extras.
 
         Raises ValueError for another architecture and for a checkpoint that is damaged.
