@@ -120,7 +120,11 @@ def test_scores_that_do_not_fit_are_listed(change, problem):
 @pytest.mark.parametrize(
     ("make", "criterion", "message"),
     [
-        (pruning.filter_masks, "magnitude", "criterion 'magnitude', expected one of mean_square, l1, lamp, bn_scale, taylor"),
+        (
+            pruning.filter_masks,
+            "magnitude",
+            "criterion 'magnitude', expected one of mean_square, l1, lamp, bn_scale, taylor",
+        ),
         (pruning.weight_masks, "l1", "criterion 'l1', expected one of magnitude$"),
         (
             pruning.weight_masks,
