@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from yolojax import settings
+from tests.test_structure import ORDER
+from yolojax import export, pruning, settings
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -60,6 +61,41 @@ def test_config_fields_exist(page):
     fields = {line.split("=")[0].removeprefix("--") for line in settings.describe_fields()}
     named = re.findall(r"--(config\.[\w.]+)", page.read_text())
     assert set(named) - fields <= {"config.SECTION.FIELD"}
+
+
+def rows(page: str, cells: int) -> dict[str, list[str]]:
+    """{first cell: the others} of the rows that have so many cells and begin with a name in a page's tables."""
+    found = re.findall(r"^\| `(\w+)` \|(.*)\|$", (ROOT / "docs" / page).read_text(), re.MULTILINE)
+    return {name: rest.split("|") for name, rest in found if rest.count("|") == cells - 2}
+
+
+def test_the_table_of_sections_names_every_field():
+    declared: dict[str, set[str]] = {}
+    for line in settings.describe_fields():
+        _, section, field = line.split("=")[0].split(".")
+        declared.setdefault(section, set()).add(field)
+    found = rows("commands.md", 3)
+    assert {section: set(re.findall(r"`(\w+)`", found[section][1])) for section in declared} == declared
+
+
+def test_the_table_of_criteria_is_the_registry():
+    found = rows("commands.md", 3)
+    published = {name: f"{criterion.reference}, `{criterion.scope}`" for name, criterion in pruning.CRITERIA.items()}
+    assert {name: found[name][1].strip() for name in published} == published
+
+
+def test_the_table_of_formats_is_the_registry():
+    found = rows("commands.md", 4)
+    assert found.keys() == export.FORMATS.keys()
+    for name, entry in export.FORMATS.items():
+        assert found[name][2].strip().startswith("yes") == (entry.read is not None)
+    for option in export.format_options().values():
+        assert any(f"--{option.name}" in found[name][1] for name in option.formats)
+
+
+def test_the_house_on_the_page_is_the_one_that_imports_follow():
+    house = re.findall(r"^  (\w+)(?:/|\.py) ", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    assert [name for name in house if name != "cli"] == ["train", *ORDER]
 
 
 @each_page

@@ -3,7 +3,7 @@
 from yolojax import cli, export, runs, training
 
 COMMAND = cli.Command()
-MODEL = COMMAND.string("model", None, "A checkpoint folder, a run's workdir or a .weights file.", required=True)
+MODEL = COMMAND.string("model", None, "A checkpoint folder, a run's workdir or a file of a network.", required=True)
 CFG = COMMAND.string("cfg", "", "The .cfg of a .weights file; beside it by default.")
 NAMES = COMMAND.string("names", "", "A file with one class name per line.")
 OUT = COMMAND.string("out", "detections", "A folder for the pictures and detections.json.")

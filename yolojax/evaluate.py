@@ -11,7 +11,7 @@ from absl import flags
 from yolojax import cli, data, export, runs, training
 
 COMMAND = cli.Command()
-MODEL = COMMAND.string("model", "", "A checkpoint folder, a run's workdir or a .weights file.")
+MODEL = COMMAND.string("model", "", "A checkpoint folder, a run's workdir or a file of a network.")
 CFG = COMMAND.string("cfg", "", "The .cfg of a .weights file; beside it by default.")
 NAMES = COMMAND.string("names", "", "A file with one class name per line.")
 DATA = COMMAND.string("data", "voc2007", f"{data.describe_sources()}.")

@@ -12,7 +12,7 @@ class ModelSettings(Section):
     """The network: what to start from, and the layers where that does not tell them."""
 
     name: ClassVar[str] = "model"
-    start: str = option("", "a .weights file, checkpoint folder or workdir of a run; empty: random weights")
+    start: str = option("", "a file of a network, a checkpoint folder or workdir of a run; empty: random weights")
     cfg: str = option("third_party/darknet/yolov2-voc.cfg", "the layers, where the start does not tell them")
     backbone: str = option("", "a truncated .weights file (darknet19_448.conv.23), with `cutoff` layers")
     cutoff: int = option(23, "layers that the backbone holds", least=0)
