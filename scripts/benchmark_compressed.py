@@ -90,7 +90,7 @@ def _limit(variables: network.Variables, values: str, bits: int) -> float:
 
 
 def _entropy(counts: list[int] | np.ndarray) -> float:
-    """Bits for all symbols that are as frequent as `counts` tell."""
+    """Bits for all symbols, as frequent as `counts` says."""
     used = np.asarray(counts)[np.asarray(counts) > 0]
     return float(used @ np.log2(used.sum() / used))
 

@@ -1,4 +1,4 @@
-"""One process of a run that prunes, trains and evaluates; it tells what it got. Started by test_processes.py.
+"""One process of a run that prunes, trains and evaluates; it writes down what it got. Started by test_processes.py.
 
 Through `cli.Command.run`, so that joining, leaving and dying are those of the commands.
 """
