@@ -32,24 +32,21 @@ ORIGINAL = {0.7: 76.6, 0.75: 66.8, 0.8: 56.9, 0.9: 35.6}
 
 
 def main(_: list[str]) -> None:
-    architecture, variables = _network()
+    model = _network()
     print("| dropped | values | MB | limit, MB | of it | original, MB | write, CPU s | read, CPU s | largest error |")
     print("|---" * 9 + "|")
     for amount in map(float, AMOUNTS.value):
-        params = variables["params"]
-        if amount:
-            params = pruning.apply_masks(params, pruning.weight_masks(architecture, params, amount))
-        pruned = jax.tree.map(np.asarray, {**variables, "params": params})
+        masked = model.masked(pruning.weight_masks(model.architecture, model.params, amount)) if amount else model
+        pruned = jax.tree.map(np.asarray, masked.variables)
         for values, bits in [("float32", 0), ("float16", 0), *(("clustered", int(bits)) for bits in BITS.value)]:
-            print(_row(architecture, pruned, amount, values, bits), flush=True)
+            print(_row(model.architecture, pruned, amount, values, bits), flush=True)
 
 
-def _network() -> tuple[network.Architecture, network.Variables]:
+def _network() -> network.Model:
     if MODEL.value:
-        model = open_model(MODEL.value)
-        return model.architecture, model.variables
+        return open_model(MODEL.value)
     architecture = darknet.read_cfg(CFG.value)
-    return architecture, network.init(architecture, jax.random.key(0))
+    return network.Model(architecture, network.init(architecture, jax.random.key(0)))
 
 
 def _row(
@@ -93,7 +90,7 @@ def _limit(variables: network.Variables, values: str, bits: int) -> float:
 
 
 def _entropy(counts: list[int] | np.ndarray) -> float:
-    """Bits for all symbols that are as frequent as `counts` tell."""
+    """Bits for all symbols, as frequent as `counts` says."""
     used = np.asarray(counts)[np.asarray(counts) > 0]
     return float(used @ np.log2(used.sum() / used))
 

@@ -92,7 +92,7 @@ def stages(dataset: data.Dataset) -> dict[str, Callable[[int], int]]:
 
 
 def rate(step: Callable[[int], int], threads: int) -> float:
-    """Images per second of `step` in so many threads."""
+    """Images per second of `step` in this many threads."""
     totals, end = [0] * threads, time.monotonic() + SECONDS.value
 
     def work(which: int) -> None:
@@ -111,7 +111,7 @@ def rate(step: Callable[[int], int], threads: int) -> float:
 
 
 def pipeline_rate(dataset: data.Dataset, threads: int) -> float:
-    """Images per second of `data.train_batches` with so many threads."""
+    """Images per second of `data.train_batches` with this many threads."""
     batches = data.train_batches(
         dataset,
         batch_size=BATCH_SIZE.value,

@@ -53,7 +53,7 @@ def main(_: list[str]) -> None:
     print("|", " | ".join(header), "|\n|" + "---|" * len(header))
     for amount in map(float, AMOUNTS.value):
         masks = pruning.filter_masks(architecture, variables["params"], amount, criterion="l1")
-        masked = {**variables, "params": pruning.apply_masks(variables["params"], masks)}
+        masked = network.Model(architecture, variables).masked(masks).variables
         removed = pruning.remove_filters(architecture, variables, masks)
         for batch in map(int, BATCHES.value):
             images = np.random.default_rng(0).random((batch, SIZE.value, SIZE.value, 3), np.float32)

@@ -13,7 +13,6 @@ import resource
 import signal
 import sys
 import time
-from typing import Any
 
 import jax
 import jax.monitoring
@@ -43,16 +42,14 @@ class Soak:
         print("| round | minutes | RSS MB | peak MB | compilations | checkpoints kB | log kB | open files | mAP |")
         print("|---" * 9 + "|")
 
-    def _count(self, event: str, seconds: float, **_: Any) -> None:
+    def _count(self, event: str, duration_secs: float, **_: str | int) -> None:
         self._compilations += event == COMPILED
 
-    def evaluate(self, variables: Any) -> dict[str, float]:
+    def evaluate(self, variables: network.Variables) -> dict[str, float]:
         """mAP under masks of another sparsity each round."""
-        params = variables["params"]
-        amount = len(self.rows) % 9 / 20
-        masks = pruning.weight_masks(self._architecture, params, amount)
-        masked = {**variables, "params": pruning.apply_masks(params, masks)}
-        result = self._evaluator.evaluate(masked)
+        model = network.Model(self._architecture, variables)
+        masks = pruning.weight_masks(model.architecture, model.params, len(self.rows) % 9 / 20)
+        result = self._evaluator.evaluate(model.masked(masks).variables)
         self._add(result.map_11point)
         if len(self.rows) >= 3 and time.monotonic() - self._start > 60 * MINUTES.value:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -5,7 +5,7 @@ import pathlib
 
 
 def commands() -> dict[str, str]:
-    """{command: the first line of what its module says}; the modules are read and not imported."""
+    """{command: the first line of its module's docstring}; the modules are read and not imported."""
     found = {}
     for path in sorted(pathlib.Path(__file__).parent.glob("*.py")):
         text = path.read_text()
@@ -19,7 +19,7 @@ def main() -> None:
     print("yolojax: prune YOLOv2 in JAX, and take the smaller network elsewhere\n")
     for name, about in commands().items():
         print(f"  python -m yolojax.{name:{width}}  {about.partition(': python -m')[0]}")
-    print("\nEach tells its flags with --help; a run's config may be changed by --config.SECTION.FIELD=VALUE.")
+    print("\n--help shows a command's flags; --config.SECTION.FIELD=VALUE changes a field of a run's config.")
 
 
 if __name__ == "__main__":

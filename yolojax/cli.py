@@ -1,4 +1,4 @@
-"""What the commands share: flags, several processes, and one line for a mistake of the user's."""
+"""What the commands share: flags, several processes, and one line for a user's mistake."""
 
 import contextlib
 import functools
@@ -20,7 +20,7 @@ from ml_collections import config_flags
 from yolojax import settings
 
 MISTAKE, INTERRUPTED = 2, 130  # exit codes
-# A process that is not heard of for so long is dead, and ends the others. JAX's own default is 100.
+# A process that is silent for this long counts as dead, and ends the others. JAX's own default is 100.
 HEARTBEAT_SECONDS = 30
 Holder = flags.FlagHolder[bool] | flags.FlagHolder[int] | flags.FlagHolder[float] | flags.FlagHolder[str | list[str]]
 PACKAGE = pathlib.Path(__file__).parent
@@ -44,9 +44,11 @@ class Command:
         self.choice = functools.partial(flags.DEFINE_enum, flag_values=self.flags)
         self.strings = functools.partial(flags.DEFINE_list, flag_values=self.flags)
         self.distributed = self.boolean(
-            "distributed", False, "One of several processes; a TPU pod or SLURM tells the rest."
+            "distributed", False, "One of several processes; on a TPU pod or under SLURM no other flag is needed."
         )
-        self.coordinator = self.string("coordinator", None, "host:port of process 0, where nothing else tells it.")
+        self.coordinator = self.string(
+            "coordinator", None, "host:port of process 0, where the environment does not give it."
+        )
         self.processes = self.integer("processes", None, "How many processes there are, with --coordinator.")
         self.process_id = self.integer("process_id", None, "Which of them this is, with --coordinator.")
         self.debug_nans = self.boolean(
@@ -71,7 +73,7 @@ class Command:
     def run(self, main: Callable[[list[str]], None], *, positional: bool = False) -> None:
         """Parses the flags and calls `main` with the other arguments, which are a mistake unless `positional`.
 
-        --help prints what the command's module says of itself and the flags, with the fields of a config. A ValueError
+        --help prints the docstring of the command's module and the flags, with the fields of a config. A ValueError
         or an OSError is one line on stderr and exit code 2; Ctrl-C is one line and exit code 130.
         """
         if any(argument in HELP for argument in sys.argv):

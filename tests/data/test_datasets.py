@@ -28,7 +28,7 @@ def ids(dataset) -> list[str]:
 
 
 def test_every_kind_of_bad_input(tmp_path, warned):
-    """All in one folder: each is handled as the table in `annotations` says, and the run goes on."""
+    """All in one folder: each is handled as the table in `annotations` says, and the run continues."""
     good = xml(DOG)
     files = {
         "broken": (b"\xff\xd8\xff\xe0 no image", good),

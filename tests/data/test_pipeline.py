@@ -64,7 +64,7 @@ def test_a_batch_may_be_larger_than_the_data_set(six):
     assert sorted(collections.Counter(batch["index"].tolist()).values()) == [2, 2, 2, 2, 2, 3]
 
 
-def test_the_same_image_is_augmented_anew_each_time(six):
+def test_the_same_image_is_augmented_differently_each_time(six):
     one = dataclasses.replace(six, source=six.source[5:])
     batch = next(train(one))
     assert len({image.tobytes() for image in batch["image"]}) == 4

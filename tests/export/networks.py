@@ -80,7 +80,7 @@ def random_images(architecture: Architecture, batch: int, seed: int = 0) -> np.n
 def removed(architecture: Architecture, variables: network.Variables, amount: float = 0.4):
     """The masked variables, and the smaller pair without the dropped filters."""
     masks = pruning.filter_masks(architecture, variables["params"], amount)
-    masked = {**variables, "params": pruning.apply_masks(variables["params"], masks)}
+    masked = network.Model(architecture, variables).masked(masks).variables
     return masked, pruning.remove_filters(architecture, variables, masks)
 
 

@@ -97,7 +97,7 @@ def test_streams_that_no_writer_made_are_refused():
     writer.integers(range(100), 256)
     reader = coding.Reader(writer.to_bytes())
     reader.integers(50, 256)
-    with pytest.raises(ValueError, match="go on after the last one"):
+    with pytest.raises(ValueError, match="continue after the last one"):
         reader.finish()
 
 

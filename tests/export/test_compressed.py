@@ -21,7 +21,7 @@ def architecture_of(filters=3, size=3) -> Architecture:
 
 
 def variables_of(architecture, density=0.3, seed=0):
-    """Random bits in vectors, and kernels of which so many weights live."""
+    """Random bits in vectors, and kernels with this many weights that are not zero."""
     rng = np.random.default_rng(seed)
 
     def leaf(path, shape):
@@ -138,7 +138,7 @@ def refused(path, message, **arguments) -> int:
         (10**12, r"n\.yolojax:\d+: "),  # more than an integer of a cfg
         (2**31 - 1, r"n\.yolojax:\d+: .*expected at most"),
         (10**6, r"n\.yolojax: its network takes \d+ bytes, expected at most max_bytes=1073741824; pass more"),
-        (10**5, r"n\.yolojax: \d+ bytes of weights, expected at least \d+ as its header tells"),
+        (10**5, r"n\.yolojax: \d+ bytes of weights, expected at least \d+ as its header says"),
     ],
 )
 def test_a_cfg_that_asks_for_too_much_takes_no_memory(small, filters, message):
@@ -199,7 +199,7 @@ def test_streams_that_do_not_fit_are_refused(small):
     (size,) = np.frombuffer(data[48:52], "<u4")
     stream = data[52 + size :]
     for wrong, message in [
-        (stream + bytes(40), r"n\.yolojax: the coded weights go on after the last one; expected a compressed"),
+        (stream + bytes(40), r"n\.yolojax: the coded weights continue after the last one; expected a compressed"),
         (stream[:-1], r"n\.yolojax: \d+ bytes of coded weights, expected a multiple of 4"),
         (b"", r"n\.yolojax: 0 bytes of weights, expected at least"),
     ]:

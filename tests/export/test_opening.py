@@ -28,9 +28,7 @@ def test_a_checkpoint_folder(files):
     model = export.open_model(str(files / "m.weights"))
     export.save_model(files / "checkpoint", model)
     again = export.open_model(str(files / "checkpoint"))
-    np.testing.assert_array_equal(
-        again.variables["params"]["conv_00"]["kernel"], model.variables["params"]["conv_00"]["kernel"]
-    )
+    np.testing.assert_array_equal(again.params["conv_00"]["kernel"], model.params["conv_00"]["kernel"])
 
 
 @pytest.mark.parametrize("name", ["orbax", "safetensors", "compressed"])

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from tests.input.cases import NAMES, Good, cfg_text, refused
+from tests.input.cases import Good, cfg_text, refused
 from yolojax import export, network
 from yolojax.export import stored
 
@@ -128,10 +128,9 @@ def test_an_array_of_a_trillion_values_in_a_few_bytes(good):
 )
 def test_nan_in_the_weights(good):
     model = load(good)
-    params = jax.tree.map(np.array, model.variables["params"])
+    params = jax.tree.map(np.array, model.params)
     params["conv_02"]["kernel"][0, 0, 0, 0] = np.nan
-    variables = {**model.variables, "params": params}
-    export.save_model(good.folder / "nan", network.Model(model.architecture, variables, NAMES))
+    export.save_model(good.folder / "nan", model.with_params(params))
     export.load_model(good.folder / "nan")
 
 

@@ -1,4 +1,4 @@
-"""The walk over layers, and what each function that tells kinds apart does with one that it does not know."""
+"""The walk over layers, and what each function that matches on kinds does with an unknown one."""
 
 import ast
 import dataclasses

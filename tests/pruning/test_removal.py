@@ -14,7 +14,7 @@ CFGS = pathlib.Path(__file__).parents[2] / "third_party" / "darknet"
 
 
 def assert_masked_is_removed(architecture, variables, masks, seed=0):
-    masked = {**variables, "params": pruning.apply_masks(variables["params"], masks)}
+    masked = network.Model(architecture, variables).masked(masks).variables
     smaller, removed = pruning.remove_filters(architecture, variables, masks)
     shape = (2, architecture.net.height, architecture.net.width, 3)
     images = np.random.default_rng(seed).random(shape, np.float32)

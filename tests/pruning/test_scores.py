@@ -140,7 +140,7 @@ def test_scores_that_do_not_fit_are_listed(change, problem):
         (
             pruning.weight_masks,
             lambda a, p: {name: layer["kernel"] for name, layer in p.items()},
-            "criterion '<lambda>' scores weights of conv_00 below 0; what matters least is to score 0",
+            "criterion '<lambda>' scores weights of conv_00 below 0; the least important must score 0",
         ),
     ],
 )

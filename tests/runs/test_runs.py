@@ -19,7 +19,7 @@ def test_training_leaves_a_network_for_every_reader(trained):
     assert darknet.read_header(trained / "model.weights").seen == 48
     checkpoint = export.load_model(trained)
     assert checkpoint.architecture == architecture
-    kernel = checkpoint.variables["params"]["conv_00"]["kernel"]
+    kernel = checkpoint.params["conv_00"]["kernel"]
     np.testing.assert_array_equal(kernel, variables["params"]["conv_00"]["kernel"])
     evaluation = json.loads((trained / "evaluation.json").read_text())
     assert evaluation["images"] == 10

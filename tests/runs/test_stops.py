@@ -1,4 +1,4 @@
-"""Real processes that are stopped: the same command goes on and ends with the same parameters, bit for bit."""
+"""Real processes that are stopped: the same command resumes and ends with the same parameters, bit for bit."""
 
 import json
 import os

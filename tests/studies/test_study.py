@@ -110,9 +110,8 @@ def test_sensitivity_against_masks_made_by_hand(study, study_recipe):
     assert len(result["layers"]) == result["prunable"] == len(model.architecture.convolutions) - 1
     unpruned = study_recipe.replace(model={"start": str(study / "baseline" / "model.weights")}, prune={"amount": 0.0})
     subject = open_subject(unpruned, open_checked(unpruned))
-    masks = pruning.filter_masks(model.architecture, model.variables["params"], {"conv_11": 0.8})
-    params = pruning.apply_masks(model.variables["params"], masks)
-    expected = subject.evaluator.evaluate({**model.variables, "params": params}).map_11point
+    masked = model.masked(pruning.filter_masks(model.architecture, model.params, {"conv_11": 0.8}))
+    expected = subject.evaluator.evaluate(masked.variables).map_11point
     assert result["layers"]["conv_11"]["map_11point"][1] == expected
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import data, export, pruning, training
+from yolojax import data, export, network, pruning, training
 
 AUGMENT = data.AugmentConfig(jitter=0.2, hue=0.1, saturation=1.5, exposure=1.5, flip=True)
 
@@ -30,7 +30,7 @@ def train(
     architecture = helpers.small_architecture(classes=2)
     variables = helpers.random_variables(architecture)
     if masks:
-        variables = {**variables, "params": pruning.apply_masks(variables["params"], masks)}
+        variables = network.Model(architecture, variables).masked(masks).variables
     rate = training.learning_rate_schedule("constant", peak=learning_rate, warmup_steps=0, steps=steps)
     optimizer = training.make_optimizer(kind, rate, momentum=0.9, decay=5e-4, masks=masks)
     batches = data.train_batches(

@@ -38,6 +38,6 @@ def test_a_new_model_takes_the_datas_classes_anchors_and_a_backbone(files):
     assert model.architecture.region.anchors == anchors
     assert model.architecture.region.classes == 2
     assert model.architecture.convolutions[-1].layer.filters == 3 * 7
-    params = model.variables["params"]
+    params = model.params
     for name, same in [("conv_00", True), ("conv_06", True), ("conv_08", False)]:
         assert np.array_equal(params[name]["kernel"], variables["params"][name]["kernel"]) == same, name

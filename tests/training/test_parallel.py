@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import pruning, training
+from yolojax import network, pruning, training
 
 SIZES = (32, 48)
 COMPILED = "/jax/core/compile/backend_compile_duration"  # also told when the cache on the disk has it
@@ -48,17 +48,16 @@ def test_training_at_several_sizes_compiles_once_for_each(architecture):
 
 
 def test_one_evaluator_serves_a_network_before_and_after_masking(architecture, squares):
-    variables = jax.device_get(helpers.random_variables(architecture))
+    model = network.Model(architecture, jax.device_get(helpers.random_variables(architecture)))
     evaluator = training.Evaluator(architecture, squares, training.Protocol(size=32), batch_size=4)
-    params = variables["params"]
-    weights = pruning.apply_masks(params, pruning.weight_masks(architecture, params, 0.5))
-    filters = pruning.apply_masks(params, pruning.filter_masks(architecture, params, 0.3))
+    weights = model.masked(pruning.weight_masks(architecture, model.params, 0.5))
+    filters = model.masked(pruning.filter_masks(architecture, model.params, 0.3))
     before = compilations[0]
-    whole = evaluator.predict(variables)
+    whole = evaluator.predict(model.variables)
     assert compilations[0] > before
     before = compilations[0]
-    masked = [evaluator.predict({**variables, "params": params}) for params in (weights, filters)]
-    again = evaluator.predict(variables)
+    masked = [evaluator.predict(each.variables) for each in (weights, filters)]
+    again = evaluator.predict(model.variables)
     assert compilations[0] == before
     for a, b in zip(whole, again, strict=True):
         np.testing.assert_array_equal(a.scores, b.scores)

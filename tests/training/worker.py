@@ -1,4 +1,4 @@
-"""One process of a run that prunes, trains and evaluates; it tells what it got. Started by test_processes.py.
+"""One process of a run that prunes, trains and evaluates; it writes down what it got. Started by test_processes.py.
 
 Through `cli.Command.run`, so that joining, leaving and dying are those of the commands.
 """
@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from tests import helpers
-from yolojax import cli, data, network, pruning, training
+from yolojax import cli, data, network, training
 
 COMMAND = cli.Command()
 FOLDER = COMMAND.string("folder", None, "Holds the data, and gets the results.")
@@ -85,7 +85,7 @@ def pruned_network() -> tuple[network.Architecture, dict, dict]:
     architecture = network.Architecture(network.Net(32, 32), layers)
     variables = jax.device_get(helpers.random_variables(architecture))
     masks = jax.tree.map(lambda leaf: abs(leaf) >= (np.median(abs(leaf)) if leaf.ndim == 4 else 0), variables["params"])
-    return architecture, {**variables, "params": pruning.apply_masks(variables["params"], masks)}, masks
+    return architecture, network.Model(architecture, variables).masked(masks).variables, masks
 
 
 def train(architecture, variables, masks, dataset, workdir):

@@ -87,7 +87,7 @@ def read_weights(architecture: Architecture, path: Path, *, cutoff: int | None =
         result has only their leaves.
 
     Raises:
-      WeightsError: the file is too short or too long (told before anything large is read), has no proper header, or
+      WeightsError: the file is too short or too long (found before anything large is read), has no proper header, or
         holds a value that is not finite.
     """
     architecture = truncated(architecture, cutoff)

@@ -99,7 +99,7 @@ def is_whole(data: bytes) -> bool:
         return False
     if data.endswith(ENDS):
         return True
-    # Some cameras write more bytes after the image, so only decoding tells.
+    # Some cameras write more bytes after the image, so only decoding shows it.
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             image.load()

@@ -44,7 +44,7 @@ def train_batches(
       batch_size: over all processes; a multiple of `process_count`.
       sizes: image sizes in pixels; as in Darknet, each 10 batches take one of them at random.
       seed: of the order, the sizes and the augmentation.
-      max_boxes: rows of the truth. An image with more objects keeps so many of them, at random if it is augmented.
+      max_boxes: rows of the truth. An image with more objects keeps this many, at random if it is augmented.
       augment: how much an image may change; None only resizes it.
       process_index: the number of this process, from 0.
       process_count: how many processes share a batch.

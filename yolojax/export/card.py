@@ -29,7 +29,7 @@ class Measured(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What a card tells that the network does not: where it came from, its class names, its mAP if known."""
+    """What a card says that the network does not: where it came from, its class names, its mAP if known."""
 
     source: str = ""
     names: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What holds for every network that is opened, whatever file it came in."""
+"""What holds for every network that is opened, whatever its format."""
 
 import numpy as np
 

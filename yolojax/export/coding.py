@@ -92,7 +92,7 @@ class Reader:
     def finish(self) -> None:
         """Raises ValueError when the stream holds more than was read."""
         if not self._decoder.maybe_exhausted():
-            raise ValueError("the coded weights go on after the last one")
+            raise ValueError("the coded weights continue after the last one")
 
     def _decode(self, count: int, model: object, dtype: DTypeLike) -> np.ndarray:
         values = np.empty(count, dtype)

@@ -77,16 +77,16 @@ def compressed_bytes(
 
 
 def read_compressed(path: Path, *, max_bytes: int = MAX_BYTES) -> tuple[Architecture, Variables, CompressedInfo]:
-    """The network in a file of `write_compressed`: architecture, float32 NumPy arrays and what the header tells.
+    """The network in a file of `write_compressed`: architecture, float32 NumPy arrays and what the header holds.
 
     Args:
-      path: the file, from anywhere: nothing in it is run, and its checksum tells damage.
+      path: the file, from anywhere: nothing in it is run, and its checksum shows damage.
       max_bytes: what the arrays may take. Decoding takes more for a moment: 1.4 times for yolov2-voc with a tenth of
         its weights, five times where one full kernel is all of the network.
 
     Raises:
-      ValueError: the file is of another kind, damaged, or larger than that (told before any array is made); or
-        what is in it does not fit together.
+      ValueError: the file is of another kind, damaged, or larger than that (found before any array is made); or
+        its parts do not fit together.
       OSError: it cannot be read.
     """
     require("constriction")  # before the file gets the blame
@@ -201,7 +201,7 @@ def _check_sizes(
             raise ValueError(f"{path}: {str(count)[:40]} weights in {conv.name}, expected 0..{kernel} as in its cfg")
     least = (32 * vectors + least_bits(info.values) * sum(info.nonzeros)) // 8
     if stream_bytes < least:
-        raise ValueError(f"{path}: {stream_bytes} bytes of weights, expected at least {least} as its header tells")
+        raise ValueError(f"{path}: {stream_bytes} bytes of weights, expected at least {least} as its header says")
 
 
 @dataclasses.dataclass(frozen=True)

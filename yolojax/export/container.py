@@ -36,7 +36,7 @@ Note = str | int | float | None
 
 @dataclasses.dataclass(frozen=True)
 class CompressedInfo:
-    """What the header tells besides the layers.
+    """What the header holds besides the layers.
 
     `values` is how the weights are stored, `names` the class names, `seen` the number of images seen in training,
     `nonzeros` how many weights of each kernel are stored, `notes` whatever the writer added, such as its mAP.
@@ -61,7 +61,7 @@ def pack(architecture: Architecture, info: CompressedInfo, stream: bytes) -> byt
 
 
 def unpack(data: bytes, path: Path) -> tuple[Architecture, CompressedInfo, memoryview]:
-    """What `pack` was given. Raises ValueError, with `path`, for anything else; the stream is not looked at."""
+    """What `pack` was given. Raises ValueError, with `path`, for anything else; the stream is not checked."""
     header, stream = _split(memoryview(data), path)
     architecture, info = _parse_header(header, path)
     return architecture, info, stream

@@ -1,4 +1,4 @@
-"""Opening a network from whatever the user has."""
+"""Opening a network from any format that can be read."""
 
 import dataclasses
 import pathlib
@@ -17,8 +17,8 @@ def open_model(path: Path, *, cfg: Path = "", names: Path = "") -> Model:
       path: a checkpoint folder, a run's workdir, or a file of any format that can be read: `.weights`, safetensors,
         compressed. A file that no other format recognises is taken for Darknet's.
       cfg: the `.cfg` of a `.weights` file; by default the file of the same name beside it.
-      names: a file with one class name per line, in place of what the checkpoint tells. Where a file tells no names,
-        those in the `.names` beside it are taken.
+      names: a file with one class name per line, in place of the model's own. A file without names takes those in
+        the `.names` beside it.
 
     Raises:
       ValueError: with what is missing or does not fit.

@@ -122,7 +122,7 @@ def writing(folder: Path) -> Iterator[None]:
     except (OSError, ValueError) as error:
         raise OSError(
             f"{folder}: a checkpoint could not be written ({_brief(error)}); older ones are kept. "
-            "Free or change the disk; the same command goes on"
+            "Free or change the disk; the same command resumes"
         ) from error
 
 
@@ -130,7 +130,7 @@ def hush_closed_loop() -> None:
     """Keeps one kind of report off stderr, for the rest of the process.
 
     When one array cannot be read or written, Orbax raises that and closes its event loop; for each array that was on
-    its way TensorStore then has a traceback printed, "Event loop is closed", which tells nothing more.
+    its way TensorStore then has a traceback printed, "Event loop is closed", which says nothing more.
     """
     if sys.unraisablehook is not _report:
         global _report_before

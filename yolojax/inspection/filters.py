@@ -130,7 +130,7 @@ def _layers(architecture: Architecture, scores: Mapping[str, jax.Array], masks: 
 
 
 def _with_gaps(architecture: Architecture, scores: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-    """NaN for the filters of convolutions without scores, which all have to stay."""
+    """NaN for the filters of convolutions without scores, all of which have to stay."""
     return {
         conv.name: scores[conv.name] if conv.name in scores else jnp.full(conv.layer.filters, jnp.nan)
         for conv in architecture.convolutions

@@ -1,4 +1,4 @@
-"""The leaves of a network, from whatever the user has."""
+"""The leaves of a network, whatever form it comes in."""
 
 import os
 from collections.abc import Mapping

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class ConvolutionInfo:
-    """One convolution with what its place in the network settles."""
+    """One convolution with what follows from its place in the network."""
 
     index: int
     name: str
@@ -149,7 +149,7 @@ def walk(architecture: Architecture, image: T, visit: Callable[[int, Layer, list
       architecture: the network.
       image: the value of the image, which the first layer reads.
       visit: from a layer's index, the layer, and the values of the layers that it reads (one, but for a route) to its
-        own value. A function that tells kinds apart ends in `assert_never`.
+        own value. A `match` on the kinds ends in `assert_never`.
     """
     values: list[T] = []
     for index, layer in enumerate(architecture.layers):

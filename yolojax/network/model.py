@@ -9,7 +9,7 @@ from yolojax.network.variables import BatchStats, Masks, Params, Variables
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """The pair (architecture, variables), its class names (empty where the file does not tell them), images seen."""
+    """The pair (architecture, variables), its class names (empty where the file has none), images seen."""
 
     architecture: Architecture
     variables: Variables

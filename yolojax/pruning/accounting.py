@@ -75,7 +75,7 @@ def masked_filter_parameters(params: Params, masks: Masks) -> int:
 
 
 def layer_table(architecture: Architecture, variables: Variables, masks: Masks | None = None) -> list[LayerRow]:
-    """One row per convolution; `masks` tell which filters are dropped, without masks all are kept."""
+    """One row per convolution; `masks` say which filters are dropped; without them all are kept."""
     params, work = variables["params"], layer_macs(architecture)
     rows = []
     for conv in architecture.convolutions:

@@ -57,8 +57,8 @@ def change_masks(
       masks: a tree like params, True keeps.
 
     Returns:
-      Newly dropped weights, and whatever the optimizer gathered for them, are exactly 0. What is brought back goes on
-      from 0, as it was while dropped; all else is as it was.
+      Newly dropped weights, and whatever the optimizer gathered for them, are exactly 0. A weight that is brought back
+      starts from 0, as it was while dropped; everything else is as it was.
 
     Raises ValueError for masks that do not fit, and for the state of an optimizer that holds no masks.
     """

@@ -1,4 +1,4 @@
-"""From whatever the user scores by (a name, a criterion, a function, ready scores) to checked scores."""
+"""From what the user scores by (a name, a criterion, a function, ready scores) to checked scores."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -133,6 +133,6 @@ def _check_signs(criterion: Criterion, ordered: Mapping[str, jax.Array]) -> None
     for name, values in ordered.items():
         if not isinstance(values, jax.core.Tracer) and bool(jnp.any(values < 0)):
             raise ValueError(
-                f"criterion {criterion.name!r} scores weights of {name} below 0; what matters least is to score 0, "
+                f"criterion {criterion.name!r} scores weights of {name} below 0; the least important must score 0, "
                 "so take the absolute value or subtract the lowest"
             )

@@ -34,7 +34,7 @@ class Report:
     """Everything that a pruning run measured.
 
     `off_grid` has the parameters and MACs that it would have without `round_to`, None where that is 1. The seconds are
-    None for a run that went on after a stop.
+    None for a run that was resumed.
     """
 
     settings: Settings
@@ -155,7 +155,7 @@ def _times(report: Report) -> str:
     if report.settings.train.nothing:
         return "- Not retrained."
     if report.retrain_seconds is None or report.total_seconds is None:
-        return "- The run went on from a checkpoint, so it is not known how long it took."
+        return "- The run was resumed from a checkpoint, so how long it took is not known."
     return f"- Retraining took {report.retrain_seconds:.0f} s, the whole run {report.total_seconds:.0f} s."
 
 

@@ -1,4 +1,4 @@
-"""A network from whatever the user has into the format that is asked for."""
+"""A network, from any file that can be opened, into the format that is asked for."""
 
 import dataclasses
 import json
@@ -16,13 +16,13 @@ def convert(
     """Writes the network at `source` as `to`, and beside every format but Orbax a card (`export.card_path`).
 
     Args:
-      source: whatever `export.open_model` takes.
+      source: what `export.open_model` takes.
       to: one of `export.FORMATS`.
       out: a file, for darknet the .weights (.cfg and .names go beside it), for orbax a folder.
       cfg: the .cfg of a .weights file; by default beside it.
       names: a file of class names.
       size: of the input in pixels; 0 for the one in the .cfg.
-      **options: the format's own, as `export.format_options` tells them: `nms=True` for onnx. With `cutoff` the
+      **options: the format's own, as `export.format_options` lists them: `nms=True` for onnx. With `cutoff` the
         .weights file holds the layers 0..cutoff-1 only: the source's, for orbax, where the later layers are then
         random, by `seed`; and for darknet the one that is written.
 
@@ -67,7 +67,7 @@ def _chosen(to: str, options: Mapping[str, Choice]) -> dict[str, Choice]:
 def measured(source: str, model: network.Model) -> export.Measured | None:
     """The mAP that the run of `source` (its workdir, or model.weights there) measured of `model`; None without one.
 
-    None also for a run that went on after its measurement, since its network is newer.
+    None also for a run that was resumed after its measurement, since its network is newer.
     """
     path = pathlib.Path(source)
     folder = path if path.is_dir() else path.parent

@@ -20,7 +20,7 @@ PRUNING = (*TRAINING, "prune")
 
 @contextlib.contextmanager
 def claim(settings: Settings, workdir: Path, *, sections: tuple[str, ...] = TRAINING) -> Iterator[pathlib.Path]:
-    """The workdir, made and kept from other runs while the block lasts; `config.json` in it tells the settings.
+    """The workdir, made and kept from other runs while the block lasts; `config.json` in it holds the settings.
 
     Raises ValueError when another run is in it, or was, with other settings in the `sections` that the run depends on.
     """

@@ -9,11 +9,11 @@ from yolojax.settings.declaration import Section, option
 
 @dataclasses.dataclass(frozen=True)
 class ModelSettings(Section):
-    """The network: what to start from, and the layers where that does not tell them."""
+    """The network: what to start from, and the layers where that does not give them."""
 
     name: ClassVar[str] = "model"
     start: str = option("", "a file of a network, a checkpoint folder or workdir of a run; empty: random weights")
-    cfg: str = option("third_party/darknet/yolov2-voc.cfg", "the layers, where the start does not tell them")
+    cfg: str = option("third_party/darknet/yolov2-voc.cfg", "the layers, where the start does not give them")
     backbone: str = option("", "a truncated .weights file (darknet19_448.conv.23), with `cutoff` layers")
     cutoff: int = option(23, "layers that the backbone holds", least=0)
     anchors: str = option("cfg", "the cfg's, or by k-means over the training set's shapes", choices=("cfg", "kmeans"))
@@ -31,7 +31,7 @@ class DataSettings(Section):
     train_split: str = option("trainval", "what to train on")
     eval_split: str = option("test", "what to measure on")
     max_boxes: int = option(50, "objects per training image; more are dropped and counted", least=1)
-    threads: int = option(2, "that decode and augment", least=1, free=True)
+    threads: int = option(2, "threads that decode and augment", least=1, free=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TrainSettings(Section):
     saturation: float = option(1.5, "largest factor of saturation", least=1)
     exposure: float = option(1.5, "largest factor of exposure", least=1)
     flip: bool = option(True, "mirror half of the images")
-    seed: int = option(0, "of everything random", least=0)
+    seed: int = option(0, "seed of everything random", least=0)
     log_every: int = option(20, "steps between log lines", least=1, free=True)
     save_every: int = option(500, "steps between checkpoints", least=1, free=True)
     eval_every: int = option(0, "steps between mAPs for the log; 0: only at the end", least=0, free=True)
@@ -71,7 +71,7 @@ class EvalSettings(Section):
     """Evaluation: the VOC protocol."""
 
     name: ClassVar[str] = "eval"
-    size: int = option(416, "of the input in pixels", least=1)
+    size: int = option(416, "side of the input, in pixels", least=1)
     batch_size: int = option(16, "images per step, over all devices", least=1, free=True)
     score_threshold: float = option(0.005, "scores below this do not count", least=0, most=1)
     nms_iou: float = option(0.45, "a box that overlaps a better one of its class by more goes", least=0, most=1)
@@ -80,7 +80,7 @@ class EvalSettings(Section):
 
 @dataclasses.dataclass(frozen=True)
 class PruneSettings(Section):
-    """What goes."""
+    """What is dropped."""
 
     name: ClassVar[str] = "prune"
     method: str = option("filter", "what is dropped", choices=("filter", "weight"))
@@ -99,7 +99,7 @@ class PruneSettings(Section):
     scope: str = option("", "one threshold or one per layer; empty: as published", choices=("", "global", "layer"))
     min_filters: int = option(1, "kept in each layer; in whole groups before a reorg", least=1)
     round_to: int = option(1, "filters left in a layer are a multiple of it", least=1)
-    amounts: str = option("", "a sensitivity.json: the amount is spread over the layers by what they bear")
+    amounts: str = option("", "a sensitivity.json: the amount is spread over the layers by how much each tolerates")
     images: int = option(128, "training images that a criterion or the repair sees, if it needs any", least=1)
     exclude: tuple[str, ...] = option((), "layers whose filters all stay, as in ('conv_00',)")
 
@@ -119,7 +119,7 @@ class PruneSettings(Section):
 
     @property
     def kind(self) -> pruning.Kind:
-        """The method."""
+        """`method`, as `pruning` types it."""
         return "filter" if self.method == "filter" else "weight"
 
     @property

@@ -54,7 +54,7 @@ def row_settings(settings: Settings, row: Row) -> Settings:
 
 
 def run_row(settings: Settings, row: Row, subject: Subject, folder: pathlib.Path) -> None:
-    """Runs one row, from where it was stopped."""
+    """Runs one row, or resumes it."""
     with claim(settings, folder, sections=PRUNING):
         if row.amount is not None:
             prune_and_retrain(settings, subject, folder)
@@ -66,7 +66,7 @@ def run_row(settings: Settings, row: Row, subject: Subject, folder: pathlib.Path
 
 
 def is_done(settings: Settings, row: Row, folder: pathlib.Path) -> bool:
-    """Whether the row's result is there and whole; ValueError when it is of other settings."""
+    """Whether the row's result is there and complete; ValueError when other settings made it."""
     path, mine = folder / row.name / row.result, row_settings(settings, row)
     if not path.exists():
         return False
@@ -74,7 +74,7 @@ def is_done(settings: Settings, row: Row, folder: pathlib.Path) -> bool:
     result = json.loads(path.read_text())
     if row.amount is None:
         return sensitivity.is_whole(settings.study, result)
-    # More steps than it has: it goes on. Its config.json then tells the new number before that is reached.
+    # A row with fewer steps than the settings ask for is resumed. Its config.json has the new number from then on.
     old = result["config"]["train"]
     return (old["steps"], old["epochs"]) == (settings.train.steps, settings.train.epochs)
 

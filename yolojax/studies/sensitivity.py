@@ -59,7 +59,7 @@ def is_whole(study: StudySettings, result: SensitivityResult) -> bool:
 
 def _start(settings: Settings, model: Model, evaluator: training.Evaluator, path: pathlib.Path) -> SensitivityResult:
     if path.exists():
-        logging.info("going on with %s", path)
+        logging.info("resuming %s", path)
         found: SensitivityResult = json.loads(path.read_text())
         return found
     original = evaluator.evaluate(model.variables)

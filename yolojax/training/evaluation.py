@@ -53,7 +53,7 @@ class Protocol(Matching):
 class Evaluation:
     """VOC AP of one network, or of any detector's files, on one split.
 
-    AP of a class without objects is None and not in the mean. `seconds` are of the network; 0 for files.
+    AP of a class without objects is None and not in the mean. `seconds` is the network's time; 0 for files.
     """
 
     images: int

@@ -1,4 +1,4 @@
-"""Signals as a request: SIGTERM, which clouds send some seconds before they take a machine, and Ctrl-C."""
+"""Signals as a request: SIGTERM, which clouds send some seconds before they take a machine away, and Ctrl-C."""
 
 import itertools
 import signal
@@ -10,7 +10,7 @@ from absl import logging
 from jax.experimental import multihost_utils
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# JAX agrees on one of these numbers and tests for equality, so over a process's life none may be left out.
+# JAX agrees on one of these numbers and tests for equality, so a process must not skip one.
 _calls = itertools.count(1)
 
 
@@ -18,11 +18,11 @@ class StopRequest:
     """Within the block, SIGTERM and Ctrl-C set a flag; a second one ends the process as always.
 
     With several processes JAX's own notice of SIGTERM is used, by which all of them stop at the same step. A request
-    that comes when the last one is over ends the process when the block does. What is ignored, as Ctrl-C is in a
-    shell's background jobs, stays so.
+    that comes after the last step ends the process when the block does. A signal that is ignored, as Ctrl-C is in a
+    shell's background jobs, stays ignored.
 
     Attributes:
-      exit_code: what a process that leaves on request tells, 128 and the signal's number.
+      exit_code: of a process that stops on request: 128 plus the signal's number.
     """
 
     exit_code = 128 + signal.SIGTERM

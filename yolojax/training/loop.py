@@ -61,12 +61,12 @@ def fit(
         steps; the best so far is kept with the checkpoints.
       name_image: what a batch's `index` stands for, for the error about a loss that is not finite.
       changes: {step: what becomes of the unreplicated state right after that step}, such as other masks by
-        `pruning.change_masks`: before it is evaluated and saved, so a run that goes on from there has it already.
+        `pruning.change_masks`: before it is evaluated and saved, so a run that resumes there has it already.
         Arrays keep their shapes. Steps that the run does not reach change nothing.
 
     Returns:
       The last state, unreplicated. Raises ValueError when the loss is not finite, and for a change before step 1;
-      SystemExit after SIGTERM (143) or Ctrl-C (130), when the state is saved.
+      SystemExit after SIGTERM (143) or Ctrl-C (130), once the state is saved.
     """
     if changes and min(changes) < 1:
         raise ValueError(f"changes at step {min(changes)}, expected steps from 1 on; change the state that is given")
@@ -114,7 +114,7 @@ def fit(
                     if step % settings.save_every and step < settings.steps:
                         save()
                     checkpoints.wait()
-                    logging.warning("stopped at step %d, which is saved; the same command goes on from it", step)
+                    logging.warning("stopped at step %d, which is saved; the same command resumes from it", step)
                     raise SystemExit(stop.exit_code)
         finally:
             log.close()
@@ -154,7 +154,7 @@ class _Log:
         self._since = self._mark = time.monotonic()
 
     def fetched(self) -> None:
-        """The next batch came; what passed since the last step was waiting for it."""
+        """The next batch came; the time since the last step was spent waiting for it."""
         self._data_seconds += time.monotonic() - self._mark
 
     def stepped(self, step: int, batch: data.Batch, metrics: parallel.Metrics) -> None:
@@ -166,13 +166,13 @@ class _Log:
         self._mark = time.monotonic()
 
     def evaluated(self, step: int, values: Mapping[str, float]) -> None:
-        """Values of an evaluation, in a line of their own; its time counts for no step."""
+        """Values of an evaluation, in a line of their own; its time does not count as a step's."""
         self._writer.write(step, values)
         self._since += time.monotonic() - self._mark
         self._mark = time.monotonic()
 
     def skip_time(self) -> None:
-        """What passed since the step was no waiting for data."""
+        """The time since the step was not spent waiting for data."""
         self._mark = time.monotonic()
 
     def check_finite(self) -> None:

@@ -13,7 +13,7 @@ from yolojax.files import Path, write_text
 class MetricsWriter:
     """Appends to `<folder>/metrics.jsonl` and to TensorBoard files beside it; only process 0 writes.
 
-    Lines of steps after `start`, where this run begins, are of a stop that came after its last save: they go.
+    The run begins at step `start`; later lines come from a run that stopped after its last save, and are removed.
     """
 
     def __init__(self, folder: Path, *, start: int = 0):
