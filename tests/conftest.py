@@ -13,7 +13,10 @@ import jaxtyping
 import pytest
 
 # Before yolojax is imported. The types of arguments and results hold, shapes included; an int will do for a float.
-CHECKED = ["yolojax.network", "yolojax.darknet", "yolojax.detection", "yolojax.data", "yolojax.pruning"]
+CHECKED = [f"yolojax.{name}" for name in ("network", "darknet", "detection", "data", "pruning", "inspection")]
+# All but `format`, in which a dataclass's field passes for its default.
+EXPORT = pathlib.Path(__file__).parents[1] / "yolojax" / "export"
+CHECKED += [f"yolojax.export.{path.stem}" for path in EXPORT.glob("[a-z]*.py") if path.stem != "format"]
 jaxtyping.install_import_hook(CHECKED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")

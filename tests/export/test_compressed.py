@@ -252,6 +252,7 @@ def test_large_kernels_of_zeros_are_small_files(tmp_path):
         ({"notes": {"a": [1]}}, "a note 'a' of another kind"),
     ],
 )
+@pytest.mark.usefixtures("unchecked_types")  # a note may be of any kind
 def test_arguments_that_do_not_fit_leave_no_file(tmp_path, arguments, message):
     architecture = architecture_of()
     with pytest.raises(ValueError, match=message):

@@ -73,6 +73,7 @@ def test_every_damaged_byte_and_every_cut_is_refused():
         ({"more": 1}, "other fields"),
     ],
 )
+@pytest.mark.usefixtures("unchecked_types")  # a note may be of any kind
 def test_headers_with_other_values_are_refused(changes, message):
     header = header_of(pack(ARCHITECTURE, INFO, STREAM)) | changes
     with pytest.raises(ValueError, match=message) as caught:

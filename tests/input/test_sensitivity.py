@@ -100,6 +100,6 @@ def test_of_another_network(good):
     read_sensitivity(good, layers={"conv_77": {"size": 8, "map_11point": [0.4, 0.1]}})
 
 
-@refused("about another method", "error: …sensitivity.json is about pruning by filter, the config prunes by weight")
+@refused("about another method", "error: …sensitivity.json was measured for method filter, the config prunes by weight")
 def test_about_another_method(good):
     read_sensitivity(good, method="weight")

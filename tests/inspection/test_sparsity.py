@@ -83,6 +83,7 @@ def test_it_renders_in_a_notebook_and_in_a_terminal():
     assert "<td>0.666667</td>" in table._repr_html_()
 
 
+@pytest.mark.usefixtures("unchecked_types")
 def test_what_is_no_source():
     with pytest.raises(ValueError, match="by 'filter', expected one of leaf, layer, kind, total"):
         inspection.sparsity(TREE, "filter")

@@ -123,5 +123,5 @@ def test_amounts_by_sensitivity(study, study_recipe, tmp_path):
     total = sum(layer.filters for layer in report.layers[:-1])
     assert abs(dropped - 0.3 * total) <= len(report.layers) * 4
     assert "amounts per layer by their sensitivity" in (tmp_path / "run" / "report.md").read_text()
-    with pytest.raises(ValueError, match="is about pruning by filter, the config prunes by weight"):
+    with pytest.raises(ValueError, match="was measured for method filter, the config prunes by weight"):
         runs.run_pruning(recipe.replace(prune={"method": "weight"}), tmp_path / "other")

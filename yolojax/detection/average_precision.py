@@ -28,8 +28,7 @@ class APResult(NamedTuple):
 
 
 def _mean(ap: Float[np.ndarray, " classes"]) -> float:
-    known = ap[~np.isnan(ap)]
-    return float(known.mean()) if len(known) else float("nan")
+    return float("nan") if np.all(np.isnan(ap)) else float(np.nanmean(ap))
 
 
 def average_precision(

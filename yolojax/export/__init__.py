@@ -5,12 +5,9 @@ What a format needs beyond JAX is the extra `export`, imported when a file is wr
 
 from yolojax.export.card import Facts, Interface, Measured, Tensor, card_path, write_card
 from yolojax.export.checkpoint import load_model, save_model
-from yolojax.export.checks import check_model
 from yolojax.export.compressed import (
     can_compress,
     compressed_bytes,
-    compressed_interface,
-    is_compressed,
     read_compressed,
     write_compressed,
 )
@@ -22,11 +19,10 @@ from yolojax.export.onnx import onnx_model, write_onnx
 from yolojax.export.opening import open_model
 from yolojax.export.optional import require
 from yolojax.export.safetensors import read_safetensors, write_safetensors
-from yolojax.export.stablehlo import DEFAULT_PLATFORMS, stablehlo_export, write_stablehlo
+from yolojax.export.stablehlo import stablehlo_export, write_stablehlo
 from yolojax.export.suppression import Suppression
 
 __all__ = [
-    "DEFAULT_PLATFORMS",
     "FORMATS",
     "Choice",
     "CompressedInfo",
@@ -41,12 +37,9 @@ __all__ = [
     "by_suffix",
     "can_compress",
     "card_path",
-    "check_model",
     "compressed_bytes",
-    "compressed_interface",
     "darknet_interface",
     "format_options",
-    "is_compressed",
     "load_model",
     "onnx_model",
     "open_model",

@@ -22,7 +22,7 @@ def detect_files(model: network.Model, images: Sequence[str], out: Path, protoco
     stems = [pathlib.Path(image).stem for image in images]
     if len(set(stems)) != len(stems):
         twice = next(stem for stem in stems if stems.count(stem) > 1)
-        raise ValueError(f"two images are called {twice}, their pictures would be one file; run them apart")
+        raise ValueError(f"two images are called {twice}, so their pictures would be one file; run them separately")
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     names = model.names or tuple(f"class {i}" for i in range(model.architecture.region.classes))

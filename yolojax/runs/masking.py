@@ -70,7 +70,7 @@ def read_amounts(settings: PruneSettings, architecture: Architecture) -> dict[st
     path = settings.amounts
     found = pruning.read_sensitivity(path)
     if found["method"] != settings.method:
-        raise ValueError(f"{path} is about pruning by {found['method']}, the config prunes by {settings.method}")
+        raise ValueError(f"{path} was measured for method {found['method']}, the config prunes by {settings.method}")
     names = {conv.name for conv in architecture.convolutions}
     if unknown := sorted(found["layers"].keys() - names):
         raise ValueError(

@@ -10,13 +10,12 @@ from yolojax.training.models import new_model, require_names
 from yolojax.training.optimizer import OPTIMIZERS, SCHEDULES, learning_rate_schedule, make_optimizer
 from yolojax.training.parallel import (
     check_batch_size,
-    compile_predict_step,
     compile_train_step,
     replicate,
     unreplicate,
 )
 from yolojax.training.state import TrainState, create_state
-from yolojax.training.steps import predict_step, train_step
+from yolojax.training.steps import train_step
 
 __all__ = [
     "LOSSES",
@@ -33,14 +32,12 @@ __all__ = [
     "TrainState",
     "check_batch_size",
     "check_size",
-    "compile_predict_step",
     "compile_train_step",
     "create_state",
     "fit",
     "learning_rate_schedule",
     "make_optimizer",
     "new_model",
-    "predict_step",
     "read_metrics",
     "region_loss",
     "replicate",

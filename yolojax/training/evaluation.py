@@ -53,7 +53,8 @@ class Protocol(Matching):
 class Evaluation:
     """VOC AP of one network, or of any detector's files, on one split.
 
-    AP of a class without objects is None and not in the mean. `seconds` is the network's time; 0 for files.
+    AP of a class without objects is None and not in the mean, which is 0 when no class has any.
+    `seconds` is the network's time; 0 for files.
     """
 
     images: int
@@ -155,11 +156,11 @@ def score(
         images=len(truth),
         objects=int(result.objects.sum()),
         detections=sum(len(image.scores) for image in detections),
-        map_11point=_mean(result.ap_11point),
-        map_area=_mean(result.ap_area),
+        map_11point=_known(result.map_11point),
+        map_area=_known(result.map_area),
         ap_11point=_by_name(names, result.ap_11point),
         ap_area=_by_name(names, result.ap_area),
-        map_11point_at_025=_mean(at_025.ap_11point),
+        map_11point_at_025=_known(at_025.map_11point),
         protocol=protocol,
         seconds=round(seconds, 2),
     )
@@ -176,8 +177,9 @@ def _at_least(image: detection.Detections, threshold: float) -> detection.Detect
     return detection.Detections(image.boxes[keep], image.scores[keep], image.labels[keep])
 
 
-def _mean(ap: np.ndarray) -> float:
-    return float(np.nanmean(ap)) if not np.all(np.isnan(ap)) else 0.0
+def _known(mean_ap: float) -> float:
+    """0 where no class has an object: JSON has no NaN."""
+    return 0.0 if np.isnan(mean_ap) else mean_ap
 
 
 def _by_name(names: Sequence[str], ap: np.ndarray) -> dict[str, float | None]:
