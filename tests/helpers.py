@@ -6,7 +6,7 @@ import cv2
 import jax
 import numpy as np
 
-from yolojax import network
+from yolojax import darknet, network
 from yolojax.network import Architecture, Convolutional, Maxpool, Net, Region, Reorg, Route
 
 
@@ -50,6 +50,11 @@ def random_variables(architecture: Architecture, seed: int = 0) -> network.Varia
         return rng.uniform(low, high, value.shape).astype(np.float32)
 
     return jax.tree_util.tree_map_with_path(leaf, network.init(architecture, jax.random.key(seed)))
+
+
+def save_network(folder: pathlib.Path, architecture: Architecture, *, seen: int = 0) -> None:
+    """Writes m.cfg and m.weights of `random_variables`."""
+    darknet.save(architecture, random_variables(architecture), folder / "m.cfg", folder / "m.weights", seen=seen)
 
 
 def random_batch(rng: np.random.Generator, batch: int, size: int, classes: int = 4) -> dict[str, np.ndarray]:

@@ -37,7 +37,7 @@ NPZ = export.Format("npz", "an .npz file", write_npz, export.by_suffix(".npz"), 
 def weights(tmp_path):
     """A .weights file with its .cfg beside it."""
     architecture = helpers.small_architecture()
-    darknet.save(architecture, helpers.random_variables(architecture), tmp_path / "m.cfg", tmp_path / "m.weights")
+    helpers.save_network(tmp_path, architecture)
     return tmp_path / "m.weights"
 
 

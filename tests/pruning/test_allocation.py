@@ -5,7 +5,8 @@ import pytest
 
 from tests import helpers
 from yolojax import pruning
-from yolojax.pruning.allocation import unit_costs, with_filters
+from yolojax.network import with_filters
+from yolojax.pruning.allocation import unit_costs
 
 ARCHITECTURE = helpers.small_architecture(size=64)
 PARAMS = helpers.random_variables(ARCHITECTURE)["params"]
@@ -94,6 +95,6 @@ def test_equal_scores_go_one_by_one_and_infinite_ones_stay():
     assert all(before > after for before, after in itertools.pairwise(counts))
 
 
-def test_mistakes(unchecked_types):
+def test_mistakes():
     with pytest.raises(ValueError, match="allocation 'best', expected one of cost, global, uniform"):
         pruning.budget_masks(ARCHITECTURE, PARAMS, scores(), cost=work, target=1, allocation="best")

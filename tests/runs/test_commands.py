@@ -24,8 +24,7 @@ def run(module, *arguments):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    architecture = helpers.small_architecture(classes=2)
-    darknet.save(architecture, helpers.random_variables(architecture), folder / "m.cfg", folder / "m.weights", seen=3)
+    helpers.save_network(folder, helpers.small_architecture(classes=2), seen=3)
     (folder / "m.names").write_text("blue\nred\n")
     helpers.make_devkit(folder / "squares")
     return folder

@@ -66,6 +66,8 @@ def test_a_run_that_is_done_gives_the_same_again(filter_run, pruning_recipe):
     assert "how long it took is not known" in (workdir / "report.md").read_text()
     assert (workdir / "model.weights").read_bytes() == before
     assert again.stages[2].evaluation.map_area == report.stages[2].evaluation.map_area
+    with pytest.raises(ValueError, match=r"holds a retraining, and this run has none; give a new --workdir"):
+        runs.run_pruning(pruning_recipe.replace(train={"steps": 0, "epochs": 0}), workdir)
     with pytest.raises(ValueError, match=r"is at step \d+, past the 2 of this run; give a new --workdir"):
         runs.run_pruning(pruning_recipe.replace(train={"steps": 2}), workdir)
 
@@ -108,7 +110,8 @@ def test_to_a_budget_with_repair_and_no_training(pruning_recipe, tmp_path):
     assert pruning.macs(darknet.read_cfg(tmp_path / "model.cfg"), 32, 32) == repaired.macs
     text = (tmp_path / "report.md").read_text()
     assert "# Filters pruned to macs=50%" in text
-    assert "Not retrained" in text
+    assert "- Repaired by images of" in text
+    assert "without labels, not retrained; measured on" in text
     assert "loss.png" not in text
     assert export.open_model(str(tmp_path / "model.weights")).seen == 48
     with pytest.raises(ValueError, match=r"train\.steps and train\.epochs are both 0"):

@@ -79,6 +79,20 @@ def test_mistakes(study, study_recipe):
         studies.run_study(other, study)
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"prune": {"budget": "macs=50%"}}, "the rows of a study are amounts"),
+        ({"prune": {"repair": True}}, "the rows of a study are amounts"),
+        ({"train": {"steps": 0, "epochs": 0}}, r"train\.steps and train\.epochs are both 0"),
+    ],
+)
+def test_what_no_row_can_be(study_recipe, tmp_path, fields, message):
+    with pytest.raises(ValueError, match=message):
+        studies.run_study(study_recipe.replace(**fields), tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
 def test_what_a_study_may_change(study, study_recipe):
     recipe = with_start(study_recipe, study)
     (row,) = choose_rows(recipe.study, ["control"])

@@ -9,10 +9,7 @@ NAMES = ("circle", "square", "star", "cross")
 
 @pytest.fixture
 def files(tmp_path):
-    architecture = helpers.small_architecture()
-    darknet.save(
-        architecture, helpers.random_variables(architecture), tmp_path / "m.cfg", tmp_path / "m.weights", seen=9
-    )
+    helpers.save_network(tmp_path, helpers.small_architecture(), seen=9)
     return tmp_path
 
 

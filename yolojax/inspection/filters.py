@@ -13,6 +13,7 @@ import pandas as pd
 from yolojax import pruning
 from yolojax.network import Architecture, BatchStats, Masks, Params, alive_filters, check_masks
 from yolojax.pruning import Amount, AnyCriterion, Batches
+from yolojax.pruning.allocation import ranks
 from yolojax.pruning.scores import resolve
 
 
@@ -111,7 +112,7 @@ def masked_filters(
             "layer": name,
             "filter": np.arange(values.size),
             "score": values.astype(float),
-            "rank": _ranks(values),
+            "rank": ranks(values),
             "weights_kept": np.mean(np.asarray(masks[name]["kernel"]), axis=(0, 1, 2)),
             "kept": alive_filters(masks[name]),
         }
@@ -168,7 +169,7 @@ def _threshold(layers: Sequence[Layer]) -> float:
 def _reasons(layer: Layer, threshold: float, min_filters: int, round_to: int) -> list[str]:
     """As scores go from the lowest on, what stays at or below the threshold was protected, or is equal to it."""
     protected = -(-min_filters // layer.size)
-    best = _ranks(layer.scores) >= layer.scores.size - protected
+    best = ranks(layer.scores) >= layer.scores.size - protected
     of = "mean of the group " if layer.size > 1 else ""
 
     def reason(score: float, kept: bool, free: bool, among_best: bool) -> str:
@@ -203,8 +204,3 @@ def _table(layer: Layer, threshold: float, reasons: Sequence[str]) -> pd.DataFra
         "reason": reasons,
     }
     return pd.DataFrame(columns)
-
-
-def _ranks(scores: np.ndarray) -> np.ndarray:
-    """The place of each score in ascending order; equal ones by index, NaN last."""
-    return np.argsort(np.argsort(scores, kind="stable"), kind="stable")

@@ -1,6 +1,6 @@
 """The network as a pair (architecture, variables): its description, its Flax module, init and apply."""
 
-from yolojax.network.architecture import Architecture, ConvolutionInfo, for_classes, walk
+from yolojax.network.architecture import Architecture, ConvolutionInfo, for_classes, walk, with_filters
 from yolojax.network.fast import apply_fast, prepare_fast
 from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.layers import (
@@ -70,5 +70,6 @@ __all__ = [
     "to_float",
     "variable_shapes",
     "walk",
+    "with_filters",
     "without_batch_norm",
 ]

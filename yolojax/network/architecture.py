@@ -7,7 +7,7 @@ kernel of layer 0. These names are public API.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar, assert_never
 
 from yolojax.network.layers import (
@@ -167,3 +167,11 @@ def _resolved(route: Route, index: int) -> tuple[int, ...]:
         if not 0 <= i < index:
             raise ArchitectureError(f"route to layer {written}, expected one of the {index} layers before it", index)
     return resolved
+
+
+def with_filters(architecture: Architecture, counts: Mapping[str, int]) -> Architecture:
+    """The same network with other numbers of filters; convolutions that `counts` does not name keep theirs."""
+    layers = list(architecture.layers)
+    for conv in architecture.convolutions:
+        layers[conv.index] = dataclasses.replace(conv.layer, filters=counts.get(conv.name, conv.layer.filters))
+    return dataclasses.replace(architecture, layers=tuple(layers))

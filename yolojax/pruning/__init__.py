@@ -12,7 +12,7 @@ from yolojax.pruning.accounting import (
     masked_filter_parameters,
     sparsity,
 )
-from yolojax.pruning.allocation import Allocation, Limits, budget_masks
+from yolojax.pruning.allocation import ALLOCATIONS, Limits, budget_masks
 from yolojax.pruning.budget import Budget, parse_budget
 from yolojax.pruning.criteria import (
     CRITERIA,
@@ -38,9 +38,9 @@ from yolojax.pruning.taylor import filter_taylor
 from yolojax.pruning.types import Scores
 
 __all__ = [
+    "ALLOCATIONS",
     "CRITERIA",
     "DEFAULT_CRITERIA",
-    "Allocation",
     "Amount",
     "AnyCriterion",
     "Batches",

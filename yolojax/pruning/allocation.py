@@ -6,20 +6,24 @@ layers takes where the work is; by `global` the score alone; by `uniform` each l
 
 import dataclasses
 import math
-from collections.abc import Callable, Collection, Mapping
-from typing import Literal, get_args
+from collections.abc import Callable, Collection
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
-from yolojax.network import Architecture, Masks, Params
+from yolojax.network import Architecture, Masks, Params, with_filters
 from yolojax.pruning.groups import group_sizes
 from yolojax.pruning.masks import masks_of_filters
 from yolojax.pruning.prunable import prunable
 from yolojax.pruning.types import Scores
 
 Cost = Callable[[Architecture], float]
-Allocation = Literal["cost", "global", "uniform"]
+# (scores, what each filter costs) of one layer's groups -> what decides when they go, beside those of other layers.
+ALLOCATIONS: dict[str, Callable[[Float[np.ndarray, " groups"], float], Float[np.ndarray, " groups"]]] = {
+    "cost": lambda scores, cost: scores / max(cost, np.finfo(np.float64).tiny),
+    "global": lambda scores, cost: scores,
+    "uniform": lambda scores, cost: (ranks(scores) + 1) / scores.size,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +50,7 @@ class _Layer:
     def keep(self, dropped: int) -> Bool[np.ndarray, " groups"]:
         """What stays when the first `dropped` of all groups go: of those the last as well, for a multiple."""
         kept = -(-int(np.sum(self.places >= dropped)) // self.unit) * self.unit
-        ranks = np.argsort(np.argsort(self.places))
-        return ranks >= self.places.size - kept
+        return ranks(self.places) >= self.places.size - kept
 
 
 def budget_masks(
@@ -57,7 +60,7 @@ def budget_masks(
     *,
     cost: Cost,
     target: float,
-    allocation: Allocation = "cost",
+    allocation: str = "cost",
     limits: Limits = Limits(),
 ) -> Masks:
     """Masks that drop filters, those of least worth first, until the smaller network's cost is at most `target`.
@@ -68,7 +71,7 @@ def budget_masks(
       scores: {convolution: (filters,)}; a group before a reorg counts the mean of its filters' scores.
       cost: of an architecture, such as `macs`; it does not rise when filters go.
       target: met from below, within one group of filters; with `round_to` within one step of the grid.
-      allocation: the order; see the module.
+      allocation: the order, one of `ALLOCATIONS`; see the module.
       limits: what stays in each layer.
 
     Returns:
@@ -77,8 +80,8 @@ def budget_masks(
     Raises:
       ValueError: the target cannot be met, with the smallest that can; or the allocation is unknown.
     """
-    if allocation not in get_args(Allocation):
-        raise ValueError(f"allocation {allocation!r}, expected one of {', '.join(get_args(Allocation))}")
+    if allocation not in ALLOCATIONS:
+        raise ValueError(f"allocation {allocation!r}, expected one of {', '.join(ALLOCATIONS)}")
     layers, droppable = _layers(architecture, scores, cost, allocation, limits)
 
     def cost_without(dropped: int) -> float:
@@ -97,14 +100,6 @@ def budget_masks(
     return masks_of_filters(params, {layer.name: np.repeat(layer.keep(low), layer.size) for layer in layers})
 
 
-def with_filters(architecture: Architecture, counts: Mapping[str, int]) -> Architecture:
-    """The architecture with other numbers of filters; convolutions that `counts` does not name keep theirs."""
-    layers = list(architecture.layers)
-    for conv in architecture.convolutions:
-        layers[conv.index] = dataclasses.replace(conv.layer, filters=counts.get(conv.name, conv.layer.filters))
-    return dataclasses.replace(architecture, layers=tuple(layers))
-
-
 def unit_costs(architecture: Architecture, cost: Cost, names: Collection[str]) -> dict[str, float]:
     """{convolution: what each of its filters costs}: its own work, and its share of the work of those that read it."""
     sizes, whole = group_sizes(architecture), cost(architecture)
@@ -117,7 +112,7 @@ def unit_costs(architecture: Architecture, cost: Cost, names: Collection[str]) -
 
 
 def _layers(
-    architecture: Architecture, scores: Scores, cost: Cost, allocation: Allocation, limits: Limits
+    architecture: Architecture, scores: Scores, cost: Cost, allocation: str, limits: Limits
 ) -> tuple[list[_Layer], int]:
     """The layers that may lose filters, and how many groups of all may go."""
     sizes = group_sizes(architecture)
@@ -128,25 +123,20 @@ def _layers(
         units[name] = math.lcm(sizes[name], limits.round_to) // sizes[name]
         worth[name] = _worth(groups, each, units[name], allocation, limits.floor)
     flat = np.concatenate([*worth.values(), np.zeros(0)])
-    places = np.argsort(np.argsort(flat, kind="stable"), kind="stable")
-    ends = np.cumsum([groups.size for groups in worth.values()])
-    parts = np.split(places, ends)
+    parts = np.split(ranks(flat), np.cumsum([groups.size for groups in worth.values()]))
     layers = [_Layer(name, sizes[name], units[name], part) for name, part in zip(worth, parts, strict=False)]
     return layers, int(np.sum(np.isfinite(flat)))
 
 
 def _worth(
-    groups: Float[np.ndarray, " groups"], cost: float, unit: int, allocation: Allocation, floor: float
+    groups: Float[np.ndarray, " groups"], cost: float, unit: int, allocation: str, floor: float
 ) -> Float[np.ndarray, " groups"]:
     """What decides the order of one layer's groups; infinite for those that stay whatever the budget."""
-    ranks = np.argsort(np.argsort(groups, kind="stable"), kind="stable")
-    match allocation:
-        case "cost":
-            worth = groups / max(cost, np.finfo(np.float64).tiny)
-        case "global":
-            worth = groups
-        case "uniform":
-            worth = (ranks + 1) / groups.size
     least = -(-max(math.ceil(floor * groups.size), 1) // unit) * unit
-    stays = ~np.isfinite(groups) | (ranks >= groups.size - least)
-    return np.where(stays, np.inf, worth)
+    stays = ~np.isfinite(groups) | (ranks(groups) >= groups.size - least)
+    return np.where(stays, np.inf, ALLOCATIONS[allocation](groups, cost))
+
+
+def ranks(values: Shaped[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """The place of each value in ascending order; equal ones by index, NaN last."""
+    return np.argsort(np.argsort(values, kind="stable"), kind="stable")

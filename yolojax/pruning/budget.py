@@ -2,14 +2,18 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping
-from typing import Literal, get_args
+from collections.abc import Callable, Mapping
 
 from yolojax.network import Architecture
 from yolojax.pruning import accounting
 from yolojax.pruning.allocation import Cost
 
-Unit = Literal["macs", "params", "bytes"]
+# The pixels of an image's side -> what an architecture costs.
+COSTS: dict[str, Callable[[int], Cost]] = {
+    "macs": lambda size: lambda architecture: accounting.macs(architecture, size, size),
+    "params": lambda size: accounting.architecture_parameters,
+    "bytes": lambda size: accounting.dense_bytes,
+}
 SUFFIXES: Mapping[str, float] = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
 TEXT = re.compile(r"(?P<unit>[a-z]+)=(?P<number>[0-9]*\.?[0-9]+)(?P<suffix>%|[KMG]?)B?")
 
@@ -21,7 +25,7 @@ class Budget:
     With `share`, `value` is a fraction of what the unpruned network has.
     """
 
-    unit: Unit
+    unit: str
     value: float
     share: bool
 
@@ -31,24 +35,16 @@ class Budget:
 
     def cost(self, size: int) -> Cost:
         """What an architecture has of the unit, for images of `size` pixels."""
-        match self.unit:
-            case "macs":
-                return lambda architecture: accounting.macs(architecture, size, size)
-            case "params":
-                return accounting.architecture_parameters
-            case "bytes":
-                return accounting.dense_bytes
+        return COSTS[self.unit](size)
 
 
 def parse_budget(text: str) -> Budget:
     """A budget from `macs=30%`, `params=1M`, `bytes=1.5MB`: a unit, and a share or a number. Raises ValueError."""
     found = TEXT.fullmatch(text)
-    units = get_args(Unit)
-    if found is None or found["unit"] not in units:
-        raise ValueError(f"budget {text!r}, expected {' or '.join(units)} and how much, as in macs=30% or params=1M")
+    if found is None or found["unit"] not in COSTS:
+        raise ValueError(f"budget {text!r}, expected {' or '.join(COSTS)} and how much, as in macs=30% or params=1M")
     share = found["suffix"] == "%"
     value = float(found["number"]) * (0.01 if share else SUFFIXES[found["suffix"]])
     if value <= 0 or (share and value > 1):
         raise ValueError(f"budget {text!r}, expected more than 0 and, for a share, at most 100%")
-    unit = next(name for name in units if name == found["unit"])
-    return Budget(unit, value, share)
+    return Budget(found["unit"], value, share)

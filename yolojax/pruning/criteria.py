@@ -98,7 +98,7 @@ def filter_bn_scale(architecture: Architecture, params: Params) -> Scores:
 def filter_lamp(architecture: Architecture, params: Params) -> Scores:
     """{convolution: (filters,)}: s² over the sum of the squares not smaller in the layer, s the filter's L1 norm.
 
-    LAMP (Lee et al. 2021, equation 2) with filters in place of weights: what is left of a layer is worth more the less
+    LAMP (Lee et al. 2021) with filters in place of weights: what is left of a layer is worth more the less
     of it is left, so layers compare.
     """
 

@@ -1,6 +1,5 @@
 """Removing dropped filters for good: smaller shapes, the same head."""
 
-import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +12,7 @@ from yolojax.network import (
     alive_filters,
     check_masks,
     check_variables,
+    with_filters,
 )
 from yolojax.pruning.groups import channel_origins, group_sizes
 
@@ -41,11 +41,8 @@ def remove_filters(
     _check_removable(architecture, kept)
     inputs = kept_channels(architecture, masks)
     new: dict[str, dict[str, dict[str, np.ndarray]]] = {"params": {}, "batch_stats": {}}
-    layers = list(architecture.layers)
     for conv in architecture.convolutions:
-        filters = kept[conv.name]
-        channels = inputs[conv.name]
-        layers[conv.index] = dataclasses.replace(conv.layer, filters=len(filters))
+        filters, channels = kept[conv.name], inputs[conv.name]
         for name, leaf in variables["params"][conv.name].items():
             value = np.where(np.asarray(masks[conv.name][name]), np.asarray(leaf), np.zeros((), np.float32))
             value = value[..., filters]
@@ -53,7 +50,7 @@ def remove_filters(
         if conv.layer.batch_normalize:
             statistics = variables["batch_stats"][conv.name]
             new["batch_stats"][conv.name] = {name: np.asarray(leaf)[filters] for name, leaf in statistics.items()}
-    smaller = dataclasses.replace(architecture, layers=tuple(layers))
+    smaller = with_filters(architecture, {name: len(filters) for name, filters in kept.items()})
     check_variables(smaller, new)
     return smaller, new
 

@@ -1,8 +1,8 @@
 """Repair without training or labels: what stays of each layer's input stands in for what went.
 
 A dropped channel is predicted from those that stay and a constant, by least squares over the cells of some images; the
-next kernel then reads the prediction. He et al. 2017 ("Channel Pruning for Accelerating Very Deep Neural Networks",
-equation 3) solve for the next kernel on what it puts out; here one solve for each layer serves all its filters, and the
+next kernel then reads the prediction. He et al. 2017 ("Channel Pruning for Accelerating Very Deep Neural Networks")
+solve for the next kernel on what it puts out; here one solve for each layer serves all its filters, and the
 3x3 neighbourhood is left aside.
 """
 

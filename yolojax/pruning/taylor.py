@@ -16,7 +16,7 @@ from yolojax.pruning.types import Batch, Scores
 def filter_taylor(architecture: Architecture, variables: Variables, batches: Iterable[Batch]) -> Scores:
     """{convolution: (filters,)}: (Σ g w)² over each filter's kernel, scale and bias, averaged over the batches.
 
-    Molchanov et al. 2019, "Importance Estimation for Neural Network Pruning", equation 8; g is the gradient of the
+    Molchanov et al. 2019, "Importance Estimation for Neural Network Pruning"; g is the gradient of the
     region loss with the running BN statistics.
 
     Args:

@@ -102,10 +102,9 @@ def to_markdown(report: Report) -> str:
         f"# {_title(settings)}",
         "",
         f"- Network: `{report.settings.model.start}`; criterion `{settings.chosen.name}`, {_spread(settings)}.",
-        f"- {'Calibrated' if report.settings.train.nothing else 'Retrained'} on {report.train_set}; measured on "
-        f"{report.eval_set}.",
+        f"- {_after(report)}; measured on {report.eval_set}.",
         f"- Protocol: {protocol}.",
-        _times(report),
+        *([] if report.settings.train.nothing else [_times(report)]),
         "",
         *_stage_table(report.stages),
         "",
@@ -136,6 +135,15 @@ def megabytes(size: int | None) -> str:
     return "-" if size is None else f"{size / 1e6:.2f}"
 
 
+def _after(report: Report) -> str:
+    """What came after pruning, as the start of a sentence."""
+    parts = ["not retrained" if report.settings.train.nothing else f"retrained on {report.train_set}"]
+    if report.settings.prune.repair:
+        parts.insert(0, f"repaired by images of {report.train_set}, without labels")
+    text = ", ".join(parts)
+    return text[0].upper() + text[1:]
+
+
 def _title(settings: PruneSettings) -> str:
     if settings.budget:
         return f"Filters pruned to {settings.budget}"
@@ -152,8 +160,6 @@ def _spread(settings: PruneSettings) -> str:
 
 
 def _times(report: Report) -> str:
-    if report.settings.train.nothing:
-        return "- Not retrained."
     if report.retrain_seconds is None or report.total_seconds is None:
         return "- The run was resumed from a checkpoint, so how long it took is not known."
     return f"- Retraining took {report.retrain_seconds:.0f} s, the whole run {report.total_seconds:.0f} s."

@@ -1,6 +1,5 @@
 """Scoring a network on a data set, or the detection files of any detector on a devkit folder."""
 
-import pathlib
 import time
 from collections.abc import Sequence
 
@@ -58,7 +57,7 @@ def show(result: training.Evaluation, json_path: str) -> None:
     print(f"{'mean':{width}}  {result.map_11point:8.4f}  {result.map_area:6.4f}")
     print(f"{result.images} images, {result.objects} objects, {result.detections} detections; {result.protocol}")
     if json_path:
-        write_json(pathlib.Path(json_path), result.to_json())
+        write_json(json_path, result.to_json())
         logging.info("wrote %s", json_path)
 
 

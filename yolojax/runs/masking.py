@@ -36,7 +36,7 @@ def make_masks(
             scores,
             cost=budget.cost(size),
             target=budget.target(model.architecture, size),
-            allocation=settings.allocation_name,
+            allocation=settings.allocation,
             limits=pruning.Limits(settings.floor, settings.round_to, settings.exclude),
         )
     if amounts is None and settings.amounts:

@@ -62,6 +62,9 @@ def open_subject(settings: Settings, model: Model) -> Subject:
 
 def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Path) -> report.Report:
     """`run_pruning` of a network that is open and measured."""
+    went_on = any((workdir / "checkpoints").glob("[0-9]*"))
+    if went_on and settings.train.nothing:
+        raise ValueError(f"{workdir} holds a retraining, and this run has none; give a new --workdir")
     start, model, evaluator = time.monotonic(), subject.model, subject.evaluator
     scores = score(settings, model, subject.train_set)
     masks = masking.make_masks(settings.prune, model, scores, size=settings.eval.size)
@@ -73,7 +76,6 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
         evaluator = setup.make_evaluator(settings, left.architecture, subject.eval_set)
         if settings.prune.repair or settings.train.nothing:
             stages.append(measure("repaired" if settings.prune.repair else "removed", settings, left, evaluator))
-    went_on = any((workdir / "checkpoints").glob("[0-9]*"))
     begin = time.monotonic()
     if not settings.train.nothing:
         masks_left = masks if settings.prune.method == "weight" else None
@@ -148,9 +150,7 @@ def repaired_model(settings: Settings, subject: Subject, masks: Masks) -> Model:
     batches = setup.plain_batches(settings, subject.train_set, settings.prune.images)
     moments = pruning.input_moments(model.architecture, model.variables, (batch["image"] for batch in batches))
     variables = pruning.repair(model.architecture, model.variables, masks, moments)
-    logging.info(
-        "repaired in %.1f s, on %d images without their labels", time.monotonic() - start, settings.prune.images
-    )
+    logging.info("repaired in %.1f s, without labels", time.monotonic() - start)
     return dataclasses.replace(model, variables=variables)
 
 

@@ -20,8 +20,7 @@ from yolojax.settings import Settings
 def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
     """Trains and measures; leaves in `workdir` checkpoints, model.cfg/.weights/.names, evaluation.json."""
     start = setup.open_start(settings) if settings.model.start else None
-    if settings.train.nothing:
-        raise ValueError("train.steps and train.epochs are both 0; give one of them")
+    settings.train.check()
     setup.check(settings, start.architecture if start else darknet.read_cfg(settings.model.cfg))
     with claim(settings, workdir) as folder:
         return train_and_measure(settings, start, folder)

@@ -66,9 +66,9 @@ class Section:
     name: ClassVar[str]
 
     def __post_init__(self) -> None:
+        kinds = typing.get_type_hints(type(self))
         for key, option in options(type(self)).items():
-            value, where = getattr(self, key), f"{self.name}.{key}"
-            kind = typing.get_type_hints(type(self))[key]
+            value, where, kind = getattr(self, key), f"{self.name}.{key}", kinds[key]
             if not _is_of_kind(value, kind):
                 raise ValueError(f"{where} {value!r}, expected {_kind_name(kind)}")
             if not option.allows(value):
@@ -78,11 +78,6 @@ class Section:
 def options(section: type[Section]) -> dict[str, Option]:
     """{field: its option}, in the order of the declaration."""
     return {field.name: field.metadata[KEY] for field in dataclasses.fields(section)}
-
-
-def defaults(section: type[Section]) -> dict[str, object]:
-    """{field: its default}."""
-    return {field.name: field.default for field in dataclasses.fields(section)}
 
 
 def make(section: type[S], values: Mapping[str, object]) -> S:
@@ -95,9 +90,10 @@ def make(section: type[S], values: Mapping[str, object]) -> S:
 
 def describe(section: type[Section]) -> Iterator[tuple[str, object, str]]:
     """For each field: section.field, its default, and its comment with what values make sense."""
-    for key, option in options(section).items():
+    for field in dataclasses.fields(section):
+        option = field.metadata[KEY]
         expected = f" ({option.expected})" if option.expected else ""
-        yield f"{section.name}.{key}", defaults(section)[key], option.comment + expected
+        yield f"{section.name}.{field.name}", field.default, option.comment + expected
 
 
 def _converted(value: object, kind: type) -> object:

@@ -1,7 +1,7 @@
 """The fields of a config, in sections. The defaults are the study's recipe on VOC2007."""
 
 import dataclasses
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 from yolojax import data, pruning, training
 from yolojax.settings.declaration import Section, option
@@ -65,6 +65,11 @@ class TrainSettings(Section):
         """Whether there is nothing to train, as after a repair."""
         return not (self.steps or self.epochs)
 
+    def check(self) -> None:
+        """Raises ValueError when there is nothing to train."""
+        if self.nothing:
+            raise ValueError("train.steps and train.epochs are both 0; give one of them")
+
 
 @dataclasses.dataclass(frozen=True)
 class EvalSettings(Section):
@@ -91,13 +96,15 @@ class PruneSettings(Section):
     allocation: str = option(
         "cost",
         "with a budget: the order over all layers, by score over cost, by score, or the same share of each",
-        choices=get_args(pruning.Allocation),
+        choices=pruning.ALLOCATIONS,
     )
     floor: float = option(0.1, "with a budget: the share of each layer's filters that stays", least=0, most=1)
     repair: bool = option(False, "what stays of a layer stands in for what went, before any training")
     criterion: str = option("", "how filters or weights are scored; empty: lamp with a budget, else as in the study")
-    scope: str = option("", "one threshold or one per layer; empty: as published", choices=("", "global", "layer"))
-    min_filters: int = option(1, "kept in each layer; in whole groups before a reorg", least=1)
+    scope: str = option(
+        "", "without a budget: one threshold or one per layer; empty: as published", choices=("", "global", "layer")
+    )
+    min_filters: int = option(1, "without a budget: kept in each layer; in whole groups before a reorg", least=1)
     round_to: int = option(1, "filters left in a layer are a multiple of it", least=1)
     amounts: str = option("", "a sensitivity.json: the amount is spread over the layers by how much each tolerates")
     images: int = option(128, "training images that a criterion or the repair sees, if it needs any", least=1)
@@ -127,11 +134,6 @@ class PruneSettings(Section):
         """The criterion; where the config leaves it open, `lamp` for a budget, else the study's."""
         default = "lamp" if self.budget else pruning.DEFAULT_CRITERIA[self.kind]
         return pruning.CRITERIA[self.criterion or default]
-
-    @property
-    def allocation_name(self) -> pruning.Allocation:
-        """The allocation."""
-        return next(name for name in get_args(pruning.Allocation) if name == self.allocation)
 
     @property
     def chosen_scope(self) -> str:

@@ -27,6 +27,9 @@ def run_study(settings: Settings, workdir: Path, *, rows: Sequence[str] = ()) ->
       workdir: gets a folder per row, as `run_pruning` leaves it, and `baseline/` where the network is trained here.
       rows: names of the rows to run; all if empty. The report shows every row that is done.
     """
+    if settings.prune.budget or settings.prune.repair:
+        raise ValueError("the rows of a study are amounts; leave prune.budget and prune.repair out")
+    settings.train.check()
     chosen = choose_rows(settings.study, rows)
     with claim(settings, workdir) as folder:
         settings = with_start(settings, folder)
