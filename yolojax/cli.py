@@ -17,7 +17,7 @@ import orbax.checkpoint
 from absl import flags, logging
 from ml_collections import config_flags
 
-from yolojax import settings
+from yolojax import network, settings
 
 MISTAKE, INTERRUPTED = 2, 130  # exit codes
 # A process that is silent for this long counts as dead, and ends the others. JAX's own default is 100.
@@ -86,6 +86,7 @@ class Command:
         logging.set_verbosity(logging.INFO)
         logging.get_absl_handler().addFilter(_is_worth_a_line)
         jax.config.update("jax_debug_nans", self.debug_nans.value)
+        network.keep_freed_memory()
         if arguments and not positional:
             fail(ValueError(f"unexpected argument {arguments[0]!r}; see --help"))
         with self._joined() if self.distributed.value or self.coordinator.value else contextlib.nullcontext():

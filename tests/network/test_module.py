@@ -73,6 +73,26 @@ def test_maxpool_gradient_goes_to_the_maximum(jit: bool) -> None:
     np.testing.assert_array_equal(result[0, :, :, 0], [[0, 1, 0], [0, 0, 1], [0, 1, 1]])
 
 
+def _darknet_maxpool_gradient(x: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """`backward_maxpool_layer` for size 2, stride 2 on one (H, W, C) map: to the first of the largest."""
+    out = np.zeros_like(x)
+    for i, j, c in np.ndindex(*gradient.shape):
+        window = x[2 * i : 2 * i + 2, 2 * j : 2 * j + 2, c]
+        row, column = divmod(int(np.argmax(window)), 2)
+        out[2 * i + row, 2 * j + column, c] += gradient[i, j, c]
+    return out
+
+
+@JIT
+def test_the_gradient_of_a_halving_pool_is_darknets_with_ties_too(jit: bool) -> None:
+    x = np.random.default_rng(0).integers(0, 3, (2, 8, 6, 5)).astype(np.float32)  # most windows have a tie
+    gradient = _normal(2, 4, 3, 5, seed=1)
+    pull = lambda x: jax.vjp(lambda x: maxpool(x, 2, 2, 1), x)[1](jnp.asarray(gradient))[0]  # noqa: E731
+    result = (jax.jit(pull) if jit else pull)(jnp.asarray(x))
+    expected = [_darknet_maxpool_gradient(*pair) for pair in zip(x, gradient, strict=True)]
+    np.testing.assert_array_equal(result, np.stack(expected))
+
+
 def _convolve(x: np.ndarray, kernel: np.ndarray, stride: int, padding: int) -> np.ndarray:
     """Cross-correlation of (B, H, W, I) with (h, w, I, O) by plain loops, in float64."""
     x = np.pad(x.astype(np.float64), ((0, 0), (padding, padding), (padding, padding), (0, 0)))
