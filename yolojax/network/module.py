@@ -1,6 +1,7 @@
 """The Flax module that an architecture describes, with `init` and `apply` over plain pytrees."""
 
 import functools
+from collections.abc import Mapping
 from typing import assert_never, cast
 
 import flax.linen as nn
@@ -96,22 +97,26 @@ class Network(nn.Module):
         self, images: Float[AnyArray, "batch height width channels"], train: bool = False
     ) -> Float32[Array, "batch rows columns outputs"]:
         def visit(index: int, layer: Layer, inputs: list[jax.Array]) -> jax.Array:
-            match layer:
-                case Convolutional():
-                    name = self.architecture.name(index)
-                    return ConvolutionLayer(layer, self.axis_name, self.dtype, name=name)(inputs[0], train)
-                case Maxpool():
-                    return maxpool(inputs[0], layer.size, layer.stride, layer.padding)
-                case Route():
-                    return jnp.concatenate(inputs, axis=-1)
-                case Reorg():
-                    return reorg(inputs[0], layer.stride)
-                case Region():
-                    return inputs[0]
-                case _:
-                    assert_never(layer)
+            if isinstance(layer, Convolutional):
+                name = self.architecture.name(index)
+                return ConvolutionLayer(layer, self.axis_name, self.dtype, name=name)(inputs[0], train)
+            return _without_variables(layer, inputs)
 
         return walk(self.architecture, jnp.asarray(images), visit)[-1].astype(jnp.float32)
+
+
+def _without_variables(layer: Maxpool | Route | Reorg | Region, inputs: list[jax.Array]) -> jax.Array:
+    match layer:
+        case Maxpool():
+            return maxpool(inputs[0], layer.size, layer.stride, layer.padding)
+        case Route():
+            return jnp.concatenate(inputs, axis=-1)
+        case Reorg():
+            return reorg(inputs[0], layer.stride)
+        case Region():
+            return inputs[0]
+        case _:
+            assert_never(layer)
 
 
 def maxpool(
@@ -229,6 +234,22 @@ def apply_train(
     network = Network(architecture, axis_name=axis_name, dtype=dtype)
     head, updates = network.apply(variables, images, train=True, mutable=["batch_stats"])
     return head, updates.get("batch_stats", {})
+
+
+def apply_layer(
+    architecture: Architecture, index: int, variables: Variables, inputs: list[Float[Array, "batch _ _ _"]]
+) -> Float[Array, "batch rows columns channels"]:
+    """What layer `index` gives for the maps that it reads, with running BN statistics; compiled by itself."""
+    name, layer = architecture.name(index), architecture.layers[index]
+    mine = {kind: layers[name] for kind, layers in variables.items() if name in layers}
+    return _apply_layer(layer, mine, inputs)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _apply_layer(layer: Layer, variables: Mapping[str, Mapping[str, AnyArray]], inputs: list[Array]) -> Array:
+    if isinstance(layer, Convolutional):
+        return cast(Array, ConvolutionLayer(layer).apply(variables, inputs[0], False))
+    return _without_variables(layer, inputs)
 
 
 def convolution_inputs(

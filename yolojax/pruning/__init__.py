@@ -26,10 +26,11 @@ from yolojax.pruning.criteria import (
 )
 from yolojax.pruning.groups import channel_origins, group_sizes, head_convolutions
 from yolojax.pruning.masks import Amount, filter_masks, keep_all, weight_masks
+from yolojax.pruning.moments import input_moments
 from yolojax.pruning.optimizer import MaskedState, change_masks, masked
 from yolojax.pruning.prunable import Kind, prunable, total
 from yolojax.pruning.removal import remove_filters
-from yolojax.pruning.repair import input_moments, repair
+from yolojax.pruning.repair import repair
 from yolojax.pruning.schedules import one_shot, polynomial
 from yolojax.pruning.scores import AnyCriterion, Batches, scores
 from yolojax.pruning.sensitivity import Curve, amounts_from_curves

@@ -1,9 +1,8 @@
-"""Repair without training or labels: what stays of each layer's input stands in for what went.
+"""Repair without training or labels: what stays of each layer is refitted to what the unpruned network computes.
 
-A dropped channel is predicted from those that stay and a constant, by least squares over the cells of some images; the
-next kernel then reads the prediction. He et al. 2017 ("Channel Pruning for Accelerating Very Deep Neural Networks")
-solve for the next kernel on what it puts out; here one solve for each layer serves all its filters, and the
-3x3 neighbourhood is left aside.
+He et al. 2017 ("Channel Pruning for Accelerating Very Deep Neural Networks", section 3.1) refit the kernels behind the
+channels that went by least squares. Here the layers are taken in order, and each reads what the already repaired layers
+below it give, so that their errors are made up for and do not add up.
 """
 
 import functools
@@ -15,51 +14,33 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from yolojax import network
-from yolojax.network import AnyArray, Architecture, Masks, Variables, apply_masks, check_masks, check_variables
+from yolojax.network import (
+    AnyArray,
+    Architecture,
+    ConvolutionInfo,
+    Masks,
+    Variables,
+    alive_filters,
+    apply_masks,
+    check_masks,
+    check_variables,
+)
 from yolojax.pruning.removal import kept_channels
-from yolojax.pruning.types import Moments
 
-RIDGE = 1e-4  # of the mean of the second moments' diagonal
-
-
-def input_moments(
-    architecture: Architecture, variables: Variables, images: Iterable[UInt8[AnyArray, "_ height width 3"]]
-) -> Moments:
-    """{convolution: (C + 1, C + 1)}: the mean of `v vᵀ` over all cells of its input, v its C channels and a 1.
-
-    Args:
-      architecture: the network, unpruned.
-      variables: its variables.
-      images: batches of RGB images; no labels are needed.
-
-    Raises ValueError for no image at all.
-    """
-    total: dict[str, np.ndarray] = {}
-    count = 0
-    for batch in images:
-        found = jax.device_get(_moments(architecture, variables, jnp.asarray(batch)))
-        for name, moments in found.items():
-            total[name] = total.get(name, 0) + len(batch) * moments.astype(np.float64)
-        count += len(batch)
-    if not count:
-        raise ValueError("images hold no batch, expected at least one")
-    return {name: moments / count for name, moments in total.items()}
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _moments(
-    architecture: Architecture, variables: Variables, images: UInt8[jax.Array, "batch height width 3"]
-) -> dict[str, Float[jax.Array, "_ _"]]:
-    def moments(x: jax.Array) -> jax.Array:
-        cells = jnp.concatenate([x, jnp.ones_like(x[..., :1])], axis=-1).reshape(-1, x.shape[-1] + 1)
-        return jnp.matmul(cells.T, cells, precision=jax.lax.Precision.HIGHEST) / cells.shape[0]
-
-    inputs = network.convolution_inputs(architecture, variables, network.to_float(images))
-    return {name: moments(x) for name, x in inputs.items()}
+RIDGE = 1e-2  # of the mean of the second moments' diagonal
+CELLS = 20_000  # of each layer, over all images
+Leaves = dict[str, dict[str, dict[str, AnyArray]]]
+Maps = dict[int, jax.Array]  # the layer, -1 for the image -> what it gives
 
 
 def repair(
-    architecture: Architecture, variables: Variables, masks: Masks, moments: Moments, *, ridge: float = RIDGE
+    architecture: Architecture,
+    variables: Variables,
+    masks: Masks,
+    images: Iterable[UInt8[AnyArray, "_ height width 3"]],
+    *,
+    ridge: float = RIDGE,
+    cells: int = CELLS,
 ) -> Variables:
     """The masked network, whose kernels make up for the input channels that are gone.
 
@@ -67,44 +48,143 @@ def repair(
       architecture: the network.
       variables: its variables before the masks.
       masks: of whole filters, a tree like params; filters that `remove_filters` can remove.
-      moments: by `input_moments` of the unpruned network.
-      ridge: added to the diagonal, as a share of its mean.
+      images: batches of RGB images; no labels are needed. Two maps of each are in memory at a time.
+      ridge: how strongly the kernels are held to what they were, as a share of the mean second moment of the inputs.
+      cells: about how many places of each layer's output are fitted, over all images.
 
     Returns:
       Variables of the same shapes, with exactly 0 where a mask is False: kernels have changed, and biases or running
-      means by the constant part. `remove_filters` of them gives the same head.
+      means by the constant part. `remove_filters` of them gives the same head. Layers all of whose inputs are whole
+      stay as they are.
 
-    Raises ValueError for variables or masks that do not fit.
+    Raises ValueError for variables or masks that do not fit, and for no image at all.
     """
     check_variables(architecture, variables)
     check_masks(variables["params"], masks)
-    params = {name: dict(layer) for name, layer in variables["params"].items()}
-    batch_stats = {name: dict(layer) for name, layer in variables["batch_stats"].items()}
-    for name, kept in kept_channels(architecture, masks).items():
-        kernel = np.asarray(params[name]["kernel"], np.float64)
-        if kept.size == kernel.shape[2]:
+    batches = [jnp.asarray(batch) for batch in images]
+    if not batches:
+        raise ValueError("images hold no batch, expected at least one")
+    each = -(-cells // sum(len(batch) for batch in batches))
+    new: Leaves = {
+        "params": {name: dict(layer) for name, layer in apply_masks(variables["params"], masks).items()},
+        "batch_stats": {name: dict(layer) for name, layer in variables["batch_stats"].items()},
+    }
+    wholes = [_Flow(architecture, batch) for batch in batches]
+    pruned = [_Flow(architecture, batch) for batch in batches]
+    channels, changed = kept_channels(architecture, masks), False
+    for conv in architecture.convolutions:
+        changed |= channels[conv.name].size < conv.in_channels
+        if not changed:
             continue
-        gone = np.setdiff1d(np.arange(kernel.shape[2]), kept)
-        weights = _predict(moments[name], gone, kept, ridge)  # (gone, kept + 1)
-        added = np.einsum("hwgf,gk->hwkf", kernel[:, :, gone], weights)
-        kernel[:, :, kept] += added[:, :, :-1]
-        constant = added[:, :, -1].sum(axis=(0, 1))
-        params[name]["kernel"] = kernel.astype(np.float32)
-        if name in batch_stats:  # its output is shifted before it is normalised
-            batch_stats[name]["mean"] = (np.asarray(batch_stats[name]["mean"]) - constant).astype(np.float32)
-        else:
-            params[name]["bias"] = (np.asarray(params[name]["bias"]) + constant).astype(np.float32)
-    return {"params": apply_masks(params, masks), "batch_stats": batch_stats}
+        alive = np.flatnonzero(alive_filters(masks[conv.name]))
+        moments = _mean_moments(
+            conv,
+            [flow.input_of(conv, variables) for flow in wholes],
+            [flow.input_of(conv, new) for flow in pruned],
+            jnp.asarray(variables["params"][conv.name]["kernel"])[..., alive],
+            channels[conv.name],
+            each,
+        )
+        _refit(new, conv, channels[conv.name], alive, moments, ridge)
+    return {"params": apply_masks(new["params"], masks), "batch_stats": new["batch_stats"]}
 
 
-def _predict(
-    moments: Float[np.ndarray, "inputs inputs"],
-    gone: Int[np.ndarray, " gone"],
-    kept: Int[np.ndarray, " kept"],
+class _Flow:
+    """One batch on its way up through the layers; maps that no later layer reads are let go."""
+
+    def __init__(self, architecture: Architecture, images: UInt8[jax.Array, "batch height width 3"]) -> None:
+        self._architecture, self._next = architecture, 0
+        self._maps: Maps = {-1: network.to_float(images)}
+        self._last = {
+            source: index for index in range(len(architecture.layers)) for source in architecture.sources(index)
+        }
+
+    def input_of(self, conv: ConvolutionInfo, variables: Variables) -> Float[jax.Array, "batch height width channels"]:
+        """What a convolution reads; those below it have these variables. Convolutions come in their order."""
+        for index in range(self._next, conv.index):
+            inputs = [self._maps[source] for source in self._architecture.sources(index)]
+            self._maps[index] = network.apply_layer(self._architecture, index, variables, inputs)
+            self._maps = {source: x for source, x in self._maps.items() if self._last.get(source, -1) > index}
+        self._next = conv.index
+        (source,) = self._architecture.sources(conv.index)
+        return self._maps[source]
+
+
+Moments = tuple[Float[np.ndarray, "inputs inputs"], Float[np.ndarray, "inputs outputs"]]
+
+
+def _mean_moments(
+    conv: ConvolutionInfo,
+    wholes: list[jax.Array],
+    pruned: list[jax.Array],
+    kernel: jax.Array,
+    channels: Int[np.ndarray, " kept"],
+    each: int,
+) -> Moments:
+    """The second moments of the pruned network's inputs (each tap of each channel, and 1), and theirs with what the
+    unpruned network's kernel gives, at `each` random places of each image."""
+    layer, count = conv.layer, 0
+    total: Moments = (np.zeros((0, 0)), np.zeros((0, 0)))
+    for index, (whole, left) in enumerate(zip(wholes, pruned, strict=True)):
+        rows, columns = ((side + 2 * layer.padding - layer.size) // layer.stride + 1 for side in whole.shape[1:3])
+        places = np.random.default_rng(index).permutation(rows * columns)[:each]
+        found = _moments(
+            whole, left, kernel, channels, places // columns, places % columns, layer.size, layer.stride, layer.padding
+        )
+        sums = tuple(np.asarray(part, np.float64) for part in found)
+        total = sums if index == 0 else (total[0] + sums[0], total[1] + sums[1])  # type: ignore[assignment]
+        count += len(whole) * len(places)
+    return total[0] / count, total[1] / count
+
+
+@functools.partial(jax.jit, static_argnums=(6, 7, 8))
+def _moments(
+    whole: jax.Array,
+    left: jax.Array,
+    kernel: jax.Array,
+    channels: jax.Array,
+    rows: jax.Array,
+    columns: jax.Array,
+    size: int,
+    stride: int,
+    padding: int,
+) -> tuple[jax.Array, jax.Array]:
+    def patches(x: jax.Array) -> jax.Array:
+        """(places of all images, taps * channels), row by row of the window as in a kernel."""
+        x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+        taps = [x[:, rows * stride + i, columns * stride + j] for i in range(size) for j in range(size)]
+        return jnp.stack(taps, axis=2).reshape(-1, size * size * x.shape[-1])
+
+    product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+    target = product(patches(whole), kernel.reshape(-1, kernel.shape[-1]))
+    inputs = patches(left[..., channels])
+    inputs = jnp.concatenate([inputs, jnp.ones_like(inputs[:, :1])], axis=1)
+    return product(inputs.T, inputs), product(inputs.T, target)
+
+
+def _refit(
+    variables: Leaves,
+    conv: ConvolutionInfo,
+    channels: Int[np.ndarray, " kept"],
+    alive: Int[np.ndarray, " filters"],
+    moments: Moments,
     ridge: float,
-) -> Float[np.ndarray, "gone factors"]:
-    """The factors of what stays, and of 1, that predict each channel that is gone: least squares."""
-    known = np.append(kept, len(moments) - 1)
-    system = moments[np.ix_(known, known)]
-    system = system + ridge * np.mean(np.diag(system)) * np.eye(len(known))
-    return np.linalg.solve(system, moments[np.ix_(known, gone)]).T
+) -> None:
+    """Changes one convolution of `variables`: least squares, held to its kernel and to no constant."""
+    layer, size = variables["params"][conv.name], conv.layer.size
+    places = np.ix_(np.arange(size), np.arange(size), channels, alive)
+    kernel = np.array(layer["kernel"])
+    before = np.append(kernel[places].reshape(-1, alive.size), np.zeros((1, alive.size)), axis=0).astype(np.float64)
+    held = np.full(len(before), ridge * np.mean(np.diag(moments[0])))
+    held[-1] *= np.finfo(np.float32).eps  # the constant is free, but must not make the system singular
+    system = moments[0] + np.diag(held)
+    after = before + np.linalg.solve(system, moments[1] - moments[0] @ before)
+    kernel[places] = after[:-1].reshape(size, size, channels.size, alive.size)
+    layer["kernel"] = kernel
+    if conv.layer.batch_normalize:  # its output is shifted before it is normalised
+        vector, collection, sign = "mean", variables["batch_stats"][conv.name], -1
+    else:
+        vector, collection, sign = "bias", layer, 1
+    shifted = np.array(collection[vector])
+    shifted[alive] += sign * after[-1]
+    collection[vector] = shifted

@@ -13,7 +13,7 @@ Mask = Bool[AnyArray, "..."]
 Tree = Mapping[str, Mapping[str, AnyArray]]
 # {convolution: (filters,)}, or the kernel's shape for weights; what scores lowest is dropped first.
 Scores = Mapping[str, AnyArray]
-# {convolution: (C + 1, C + 1)}: see `repair.input_moments`.
+# {convolution: (C + 1, C + 1)}: see `moments.input_moments`.
 Moments = Mapping[str, Float[np.ndarray, "_ _"]]
 # What training takes: image (B, H, W, 3) uint8, truth (B, T, 5) float32.
 Batch = Mapping[str, AnyArray]

@@ -148,8 +148,7 @@ def repaired_model(settings: Settings, subject: Subject, masks: Masks) -> Model:
     """The masked model in which what stays stands in for what went, by `prune.images` training images."""
     model, start = subject.model, time.monotonic()
     batches = setup.plain_batches(settings, subject.train_set, settings.prune.images)
-    moments = pruning.input_moments(model.architecture, model.variables, (batch["image"] for batch in batches))
-    variables = pruning.repair(model.architecture, model.variables, masks, moments)
+    variables = pruning.repair(model.architecture, model.variables, masks, (batch["image"] for batch in batches))
     logging.info("repaired in %.1f s, without labels", time.monotonic() - start)
     return dataclasses.replace(model, variables=variables)
 
