@@ -16,7 +16,6 @@ from yolojax.network import Architecture, Masks, Model, Variables
 from yolojax.runs import setup
 from yolojax.runs.workdir import claim
 from yolojax.settings import Settings
-from yolojax.training.parallel import StepFn
 
 
 def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
@@ -114,7 +113,7 @@ def compile_step(
     optimizer: optax.GradientTransformation,
     teacher: Model | None = None,
     removed: Masks | None = None,
-) -> StepFn:
+) -> training.StepFn:
     """The training step; with a teacher it learns from that what the settings say, else from labels."""
     about, lessons = settings.train, None
     loss_fn = training.LOSSES[about.loss](architecture)

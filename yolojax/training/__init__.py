@@ -16,6 +16,7 @@ from yolojax.training.metrics import read_metrics
 from yolojax.training.models import new_model, require_names
 from yolojax.training.optimizer import OPTIMIZERS, SCHEDULES, learning_rate_schedule, make_optimizer
 from yolojax.training.parallel import (
+    StepFn,
     check_batch_size,
     compile_train_step,
     replicate,
@@ -36,6 +37,7 @@ __all__ = [
     "LossFn",
     "Matching",
     "Protocol",
+    "StepFn",
     "Teacher",
     "TrainState",
     "check_batch_size",
