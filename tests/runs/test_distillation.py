@@ -14,7 +14,7 @@ REGION = {"coord", "prior", "object", "noobject", "class"}
 
 
 @pytest.fixture(scope="module")
-def recipe(recipe, trained):
+def pruning(recipe, trained):
     return recipe.replace(
         model={"start": str(trained / "model.weights")},
         train={
@@ -29,9 +29,9 @@ def recipe(recipe, trained):
 
 
 @pytest.fixture(scope="module")
-def taught(recipe, tmp_path_factory):
+def taught(pruning, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("taught")
-    runs.run_pruning(recipe, workdir)
+    runs.run_pruning(pruning, workdir)
     return workdir
 
 
@@ -52,12 +52,12 @@ class WithoutLabels:
     def __getitem__(self, index):
         record = self._source[index]
         objects = dict(record["objects"])
-        objects["bbox"] = np.zeros_like(objects["bbox"]) + np.array([0.1, 0.1, 0.9, 0.9], np.float32)[None]
         objects["label"] = np.zeros_like(objects["label"])
+        objects["bbox"] = np.tile(np.array([0.1, 0.1, 0.9, 0.9], np.float32), (len(objects["label"]), 1))
         return {**record, "objects": objects}
 
 
-def test_with_the_teacher_alone_no_label_is_read(recipe, taught, tmp_path, monkeypatch):
+def test_with_the_teacher_alone_no_label_is_read(pruning, taught, tmp_path, monkeypatch):
     open_split = setup.open_split
 
     def opened(settings, split, names):
@@ -67,46 +67,46 @@ def test_with_the_teacher_alone_no_label_is_read(recipe, taught, tmp_path, monke
         return dataset
 
     monkeypatch.setattr(setup, "open_split", opened)
-    runs.run_pruning(recipe, tmp_path)
+    runs.run_pruning(pruning, tmp_path)
     assert logged(tmp_path) == TERMS | {"distill_conv_06", "distill_conv_11"}
     assert (tmp_path / "model.weights").read_bytes() == (taught / "model.weights").read_bytes()
     # With labels too, the wrong ones show.
     for name, folder in (("wrong", tmp_path / "wrong"), ("right", tmp_path / "right")):
         monkeypatch.setattr(setup, "open_split", opened if name == "wrong" else open_split)
-        runs.run_pruning(recipe.replace(train={"labels": "data", "steps": 1}), folder)
+        runs.run_pruning(pruning.replace(train={"labels": "data", "steps": 1}), folder)
     wrong, right = ((tmp_path / name / "model.weights").read_bytes() for name in ("wrong", "right"))
     assert wrong != right
 
 
-def test_a_taught_run_that_was_stopped_ends_the_same(recipe, taught, tmp_path):
-    runs.run_pruning(recipe.replace(train={"steps": 3}), tmp_path)
-    runs.run_pruning(recipe, tmp_path)
+def test_a_taught_run_that_was_stopped_ends_the_same(pruning, taught, tmp_path):
+    runs.run_pruning(pruning.replace(train={"steps": 3}), tmp_path)
+    runs.run_pruning(pruning, tmp_path)
     assert (tmp_path / "model.weights").read_bytes() == (taught / "model.weights").read_bytes()
 
 
-def test_labels_and_teacher_together_under_weight_masks(recipe, tmp_path):
-    recipe = recipe.replace(
+def test_labels_and_teacher_together_under_weight_masks(pruning, tmp_path):
+    both = pruning.replace(
         prune={"method": "weight", "amount": 0.5},
         train={"labels": "data", "distill": 0.5, "distill_features": 0.0, "distill_layers": (), "steps": 2},
     )
-    report = runs.run_pruning(recipe, tmp_path)
+    report = runs.run_pruning(both, tmp_path)
     _, pruned, retrained = report.stages
     assert retrained.nonzero == pruned.nonzero
     assert logged(tmp_path) == TERMS | REGION
 
 
-def test_training_alone_has_no_teacher(recipe, tmp_path):
+def test_training_alone_has_no_teacher(pruning, tmp_path):
     for fields in ({"labels": "teacher"}, {"labels": "data", "distill": 1.0}):
         with pytest.raises(ValueError, match="learn from the unpruned network, which only a pruning run has"):
-            runs.run_training(recipe.replace(train=fields), tmp_path / "run")
+            runs.run_training(pruning.replace(train=fields), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_the_teacher_is_the_network_as_it_came(recipe, trained, tmp_path, monkeypatch):
+def test_the_teacher_is_the_network_as_it_came(pruning, trained, tmp_path, monkeypatch):
     given = []
     make = training.make_teacher
     monkeypatch.setattr(training, "make_teacher", lambda *args: given.append(args) or make(*args))
-    runs.run_pruning(recipe.replace(train={"steps": 1}), tmp_path)
+    runs.run_pruning(pruning.replace(train={"steps": 1}), tmp_path)
     ((model, layers, removed),) = given
     expected = open_model(str(trained / "model.weights"))
     for path, leaf in network.leaf_paths(expected.variables).items():
