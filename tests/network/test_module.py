@@ -252,3 +252,28 @@ def test_images_of_another_shape(shape: tuple[int, ...]) -> None:
     variables = helpers.random_variables(architecture)
     with pytest.raises(ValueError, match=r"expected \(batch, height, width, 3\)"):
         network.apply(architecture, variables, jnp.zeros(shape))
+
+
+def test_maps_are_what_the_next_convolution_reads() -> None:
+    architecture = helpers.small_architecture()
+    variables, images = helpers.random_variables(architecture), jnp.asarray(_normal(2, 32, 32, 3))
+    inputs = network.convolution_inputs(architecture, variables, images)
+    layers = ("conv_04", "conv_11", "conv_12")
+    head, statistics, maps = network.apply_with_maps(architecture, variables, images, layers=layers)
+    assert maps.keys() == set(layers)
+    np.testing.assert_array_equal(maps["conv_04"], inputs["conv_08"])
+    np.testing.assert_array_equal(maps["conv_11"], inputs["conv_12"])
+    np.testing.assert_array_equal(maps["conv_12"], head)
+    np.testing.assert_array_equal(head, network.apply(architecture, variables, images))
+    chex.assert_trees_all_equal(statistics, variables["batch_stats"])
+
+
+def test_maps_in_training_are_those_of_that_pass() -> None:
+    architecture = helpers.small_architecture()
+    variables, images = helpers.random_variables(architecture), jnp.asarray(_normal(2, 32, 32, 3))
+    head, statistics, maps = network.apply_with_maps(architecture, variables, images, layers=("conv_12",), train=True)
+    expected = network.apply_train(architecture, variables, images)
+    chex.assert_trees_all_equal((head, statistics), expected)
+    np.testing.assert_array_equal(maps["conv_12"], head)
+    with pytest.raises(ValueError, match="layers name 'conv_01', which is not a convolution; there are conv_00, "):
+        network.apply_with_maps(architecture, variables, images, layers=("conv_01",))

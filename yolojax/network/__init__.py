@@ -17,7 +17,16 @@ from yolojax.network.layers import (
 from yolojax.network.masking import apply_masks, check_masks
 from yolojax.network.memory import keep_freed_memory
 from yolojax.network.model import Model
-from yolojax.network.module import apply, apply_layer, apply_train, convolution_inputs, init, reorg, to_float
+from yolojax.network.module import (
+    apply,
+    apply_layer,
+    apply_train,
+    apply_with_maps,
+    convolution_inputs,
+    init,
+    reorg,
+    to_float,
+)
 from yolojax.network.variables import (
     AnyArray,
     BatchStats,
@@ -58,6 +67,7 @@ __all__ = [
     "apply_layer",
     "apply_masks",
     "apply_train",
+    "apply_with_maps",
     "check_masks",
     "check_variables",
     "convolution_inputs",

@@ -1,7 +1,7 @@
 """The Flax module that an architecture describes, with `init` and `apply` over plain pytrees."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never, cast
 
 import flax.linen as nn
@@ -19,6 +19,7 @@ BN_EPSILON = 1e-5
 BN_MOMENTUM = 0.99
 LEAKY_SLOPE = 0.1
 INPUTS = "inputs"  # a collection that only `convolution_inputs` asks for
+OUTPUTS = "outputs"  # one that only `apply_with_maps` asks for
 
 
 class ConvolutionLayer(nn.Module):
@@ -37,7 +38,7 @@ class ConvolutionLayer(nn.Module):
         kernel = self.param("kernel", nn.initializers.he_normal(), shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, vector, jnp.float32)
         if not self.is_initializing():
-            self.sow(INPUTS, "x", x, init_fn=tuple, reduce_fn=lambda _, value: value)
+            self._offer(INPUTS, x)
         x = lax.conv_general_dilated(
             x.astype(self.dtype),
             kernel.astype(self.dtype),
@@ -55,7 +56,13 @@ class ConvolutionLayer(nn.Module):
             x = x + _channels(bias, self.dtype)
         if layer.activation == "leaky":
             x = nn.leaky_relu(x, LEAKY_SLOPE)
+        if not self.is_initializing():
+            self._offer(OUTPUTS, x)
         return x
+
+    def _offer(self, collection: str, x: Float[Array, "batch _ _ _"]) -> None:
+        """Puts a map into a collection, where the caller asks for that one."""
+        self.sow(collection, "x", x, init_fn=tuple, reduce_fn=lambda _, value: value)
 
     def _statistics(
         self, x: Float[Array, "batch rows columns filters"], train: bool
@@ -231,9 +238,35 @@ def apply_train(
 
     `axis_name` names the mapped axis over which the statistics are averaged; the rest is as in `apply`.
     """
+    head, batch_stats, _ = apply_with_maps(
+        architecture, variables, images, layers=(), train=True, axis_name=axis_name, dtype=dtype
+    )
+    return head, batch_stats
+
+
+def apply_with_maps(
+    architecture: Architecture,
+    variables: Variables,
+    images: Float[AnyArray, "batch height width channels"],
+    *,
+    layers: Sequence[str],
+    train: bool = False,
+    axis_name: str | None = None,
+    dtype: DTypeLike = jnp.float32,
+) -> tuple[Float32[Array, "batch rows columns outputs"], BatchStats, dict[str, Float[Array, "batch _ _ _"]]]:
+    """The head, the `batch_stats` after it, and {name: the map that it makes, in `dtype`} of the convolutions `layers`.
+
+    `train` as in `apply_train`, else as in `apply`, where the statistics are those given. Raises ValueError for a name
+    that is no convolution's.
+    """
+    known = [conv.name for conv in architecture.convolutions]
+    if unknown := [name for name in layers if name not in known]:
+        raise ValueError(f"layers name {unknown[0]!r}, which is not a convolution; there are {', '.join(known)}")
+    mutable = [name for name, wanted in (("batch_stats", train), (OUTPUTS, layers)) if wanted]
     network = Network(architecture, axis_name=axis_name, dtype=dtype)
-    head, updates = network.apply(variables, images, train=True, mutable=["batch_stats"])
-    return head, updates.get("batch_stats", {})
+    head, updates = network.apply(variables, images, train=train, mutable=mutable)
+    maps = {name: updates[OUTPUTS][name]["x"] for name in layers}
+    return head, updates.get("batch_stats", variables["batch_stats"]), maps
 
 
 def apply_layer(

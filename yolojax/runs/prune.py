@@ -79,7 +79,10 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     begin = time.monotonic()
     if not settings.train.nothing:
         masks_left = masks if settings.prune.method == "weight" else None
-        left = train_model(settings, left, subject.train_set, workdir, masks_left, evaluator)
+        removed = masks if settings.prune.method == "filter" else None
+        left = train_model(
+            settings, left, subject.train_set, workdir, masks_left, evaluator, teacher=model, removed=removed
+        )
         seconds = time.monotonic() - begin
         stages.append(measure("retrained", settings, left, evaluator))
     else:

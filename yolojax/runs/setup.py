@@ -23,10 +23,15 @@ def open_start(settings: Settings) -> Model:
 
 
 def check(settings: Settings, architecture: Architecture) -> None:
-    """Raises ValueError for sizes and a batch that do not fit the network and the devices; before data are touched."""
+    """Raises ValueError for sizes, layers and a batch that do not fit the network and the devices; touches no data."""
     for size in (*settings.train.sizes, settings.eval.size):
         training.check_size(architecture, size)
     training.check_batch_size(settings.train.batch_size)
+    known = [conv.name for conv in architecture.convolutions]
+    if unknown := [name for name in settings.train.distill_layers if name not in known]:
+        raise ValueError(
+            f"train.distill_layers names {unknown[0]!r}, which is not a convolution; there are {', '.join(known)}"
+        )
 
 
 def open_split(settings: DataSettings, split: str, names: tuple[str, ...]) -> data.Dataset:

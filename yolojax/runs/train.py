@@ -7,11 +7,12 @@ from collections.abc import Callable
 import grain
 import jax
 import numpy as np
+import optax
 from absl import logging
 
 from yolojax import darknet, data, export, training
 from yolojax.files import Path, write_json
-from yolojax.network import Masks, Model, Variables
+from yolojax.network import Architecture, Masks, Model, Variables
 from yolojax.runs import setup
 from yolojax.runs.workdir import claim
 from yolojax.settings import Settings
@@ -21,6 +22,11 @@ def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
     """Trains and measures; leaves in `workdir` checkpoints, model.cfg/.weights/.names, evaluation.json."""
     start = setup.open_start(settings) if settings.model.start else None
     settings.train.check()
+    if settings.train.taught:
+        raise ValueError(
+            "train.distill and train.labels=teacher learn from the unpruned network, which only a pruning run has; "
+            "use python -m yolojax.prune"
+        )
     setup.check(settings, start.architecture if start else darknet.read_cfg(settings.model.cfg))
     with claim(settings, workdir) as folder:
         return train_and_measure(settings, start, folder)
@@ -63,10 +69,21 @@ def train_model(
     workdir: pathlib.Path,
     masks: Masks | None = None,
     evaluator: training.Evaluator | None = None,
+    *,
+    teacher: Model | None = None,
+    removed: Masks | None = None,
 ) -> Model:
-    """The model after its training; `masks` keep dropped weights at zero. Resumes from `workdir`.
+    """The model after its training. Resumes from `workdir`.
 
-    `evaluator` measures every `train.eval_every` steps.
+    Args:
+      settings: the section `train` says how.
+      model: what is trained.
+      dataset: its images, and its labels unless the settings leave them out.
+      workdir: gets checkpoints and the log.
+      masks: keep dropped weights at zero.
+      evaluator: measures every `train.eval_every` steps.
+      teacher: the unpruned network, for settings that learn from it; without one, labels alone are learned.
+      removed: the masks by which filters of the teacher were removed; None where the model has all of them.
     """
     about = settings.train
     steps = about.steps or about.epochs * -(-len(dataset) // about.batch_size)
@@ -76,12 +93,7 @@ def train_model(
     optimizer = training.make_optimizer(about.optimizer, rate, momentum=about.momentum, decay=about.decay, masks=masks)
     state = training.fit(
         training.create_state(model.variables, optimizer, seen=model.seen),
-        training.compile_train_step(
-            model.architecture,
-            optimizer,
-            loss_fn=training.LOSSES[about.loss](model.architecture),
-            dtype=setup.DTYPES[settings.model.dtype],
-        ),
+        compile_step(settings, model.architecture, optimizer, teacher, removed),
         make_batches(settings, dataset),
         architecture=model.architecture,
         names=model.names,
@@ -93,6 +105,30 @@ def train_model(
     )
     variables = jax.tree.map(np.asarray, state.variables)
     return dataclasses.replace(model, variables=variables, seen=int(state.seen))
+
+
+def compile_step(
+    settings: Settings,
+    architecture: Architecture,
+    optimizer: optax.GradientTransformation,
+    teacher: Model | None = None,
+    removed: Masks | None = None,
+) -> training.StepFn:
+    """The training step; with a teacher it learns from that what the settings say, else from labels."""
+    about, lessons = settings.train, None
+    loss_fn = training.LOSSES[about.loss](architecture)
+    if teacher and about.taught:
+        lessons = training.make_teacher(teacher, about.distill_layers, removed)
+        loss_fn = training.distillation_loss(
+            architecture,
+            head_weight=about.distill_head,
+            map_weight=about.distill_features,
+            layers=about.distill_layers,
+            loss_fn=None if about.labels == "teacher" else loss_fn,
+        )
+    return training.compile_train_step(
+        architecture, optimizer, loss_fn=loss_fn, teacher=lessons, dtype=setup.DTYPES[settings.model.dtype]
+    )
 
 
 def make_batches(settings: Settings, dataset: data.Dataset) -> grain.DatasetIterator[data.Batch]:

@@ -44,6 +44,14 @@ class TrainSettings(Section):
     steps: int = option(0, "in place of epochs, if positive", least=0, free=True)
     sizes: tuple[int, ...] = option((416,), "image sizes in pixels, a new one every 10 batches")
     loss: str = option("region", "what is minimised", choices=training.LOSSES)
+    labels: str = option(
+        "data", "what is learned: the data's, or the unpruned network's outputs alone", choices=("data", "teacher")
+    )
+    distill: float = option(
+        0.0, "weight of the distance to the unpruned network's head; 0: 1 without the data's labels, else off", least=0
+    )
+    distill_features: float = option(0.0, "weight of the distance to its maps at distill_layers", least=0)
+    distill_layers: tuple[str, ...] = option((), "convolutions whose maps are compared, as in ('conv_12',)")
     optimizer: str = option("sgd", "the update of one step", choices=training.OPTIMIZERS)
     learning_rate: float = option(1e-4, "its largest value", least=0)
     schedule: str = option("constant", "of the learning rate", choices=training.SCHEDULES)
@@ -59,6 +67,24 @@ class TrainSettings(Section):
     log_every: int = option(20, "steps between log lines", least=1, free=True)
     save_every: int = option(500, "steps between checkpoints", least=1, free=True)
     eval_every: int = option(0, "steps between mAPs for the log; 0: only at the end", least=0, free=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(self.distill_features) != bool(self.distill_layers):
+            raise ValueError(
+                f"train.distill_features {self.distill_features} and train.distill_layers {self.distill_layers}: give "
+                f"both, a weight and the layers, or neither"
+            )
+
+    @property
+    def taught(self) -> bool:
+        """Whether the training learns from the unpruned network, with or without labels."""
+        return self.labels == "teacher" or self.distill > 0 or self.distill_features > 0
+
+    @property
+    def distill_head(self) -> float:
+        """The weight of the distance to the teacher's head; where there are no labels and no weight, 1."""
+        return self.distill or float(self.labels == "teacher")
 
     @property
     def nothing(self) -> bool:

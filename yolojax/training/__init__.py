@@ -2,6 +2,13 @@
 
 from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.detector import Detector
+from yolojax.training.distillation import (
+    Teacher,
+    distillation_loss,
+    head_distillation_terms,
+    make_teacher,
+    map_distance,
+)
 from yolojax.training.evaluation import Evaluation, Evaluator, Matching, Protocol, check_size, score
 from yolojax.training.loop import LoopSettings, fit
 from yolojax.training.losses import LOSSES, LossFn, region_loss
@@ -9,6 +16,7 @@ from yolojax.training.metrics import read_metrics
 from yolojax.training.models import new_model, require_names
 from yolojax.training.optimizer import OPTIMIZERS, SCHEDULES, learning_rate_schedule, make_optimizer
 from yolojax.training.parallel import (
+    StepFn,
     check_batch_size,
     compile_train_step,
     replicate,
@@ -29,14 +37,20 @@ __all__ = [
     "LossFn",
     "Matching",
     "Protocol",
+    "StepFn",
+    "Teacher",
     "TrainState",
     "check_batch_size",
     "check_size",
     "compile_train_step",
     "create_state",
+    "distillation_loss",
     "fit",
+    "head_distillation_terms",
     "learning_rate_schedule",
     "make_optimizer",
+    "make_teacher",
+    "map_distance",
     "new_model",
     "read_metrics",
     "region_loss",

@@ -24,7 +24,8 @@ class LossFn(Protocol):
 
         Args:
           head: the network's output in training mode, float32.
-          batch: every leaf of the batch: `image` (b, H, W, 3) uint8, `truth` (b, T, 5) float32 and what the data add.
+          batch: every leaf of the batch: `image` (b, H, W, 3) uint8, `truth` (b, T, 5) float32 and what the data add;
+            with a teacher also what `training.distillation` lists.
           seen: images seen in training, this batch's included.
 
         Returns:

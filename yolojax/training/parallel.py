@@ -1,7 +1,7 @@
 """The devices: the only file that knows about pmap. Everything else sees whole states and host batches."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import flax.jax_utils
@@ -11,15 +11,17 @@ import optax
 from jax.typing import DTypeLike
 
 from yolojax import data
-from yolojax.network import Architecture, Variables
+from yolojax.network import AnyArray, Architecture, Variables
+from yolojax.training.distillation import Teacher
 from yolojax.training.losses import LossFn, region_loss
 from yolojax.training.state import TrainState
-from yolojax.training.steps import predict_step, train_step
+from yolojax.training.steps import predict_step, teacher_step, train_step
 
 AXIS = "batch"
 Tree = TypeVar("Tree")
 # Per device, each (devices,).
 Metrics = dict[str, jax.Array]
+Leaves = Mapping[str, AnyArray]
 StepFn = Callable[[TrainState, data.Batch], tuple[TrainState, Metrics]]
 
 
@@ -58,11 +60,15 @@ def compile_train_step(
     optimizer: optax.GradientTransformation,
     *,
     loss_fn: LossFn | None = None,
+    teacher: Teacher | None = None,
     dtype: DTypeLike = jnp.float32,
 ) -> StepFn:
     """`step(replicated state, host batch) -> (replicated state, metrics)`; the given state is consumed.
 
-    Without `loss_fn` it minimises the region loss. The rest is as in `train_step`.
+    Without `loss_fn` it minimises the region loss. With a `teacher`, the loss gets what it makes of the batch as more
+    leaves, and the maps of the convolutions that the teacher compares. The rest is as in `train_step`.
+
+    Raises ValueError for a teacher whose head has other anchors or classes.
     """
     step = functools.partial(
         train_step,
@@ -70,18 +76,50 @@ def compile_train_step(
         optimizer=optimizer,
         loss_fn=loss_fn or region_loss(architecture),
         axis_name=AXIS,
+        layers=tuple(teacher.kept) if teacher else (),
         dtype=dtype,
     )
     mapped = jax.pmap(step, axis_name=AXIS, donate_argnums=0)
-    wait = jax.default_backend() == "cpu"
+    teach = _compile_teacher(architecture, teacher, dtype) if teacher else None
 
     def run(state: TrainState, batch: data.Batch) -> tuple[TrainState, Metrics]:
-        state, metrics = mapped(state, shard(batch))
-        if wait:  # Collectives of forced CPU devices can deadlock when several steps are in flight.
-            jax.block_until_ready(state)
+        shares: Leaves = shard(batch)
+        if teach:
+            shares = {**shares, **teach(shares["image"])}
+        state, metrics = mapped(state, shares)
+        _wait_on_cpu(state)
         return state, metrics
 
     return run
+
+
+def _compile_teacher(
+    architecture: Architecture, teacher: Teacher, dtype: DTypeLike
+) -> Callable[[AnyArray], dict[str, jax.Array]]:
+    """`teach(images (devices, b, H, W, 3)) -> leaves (devices, ...)`, see `teacher_step`; they stay on the devices."""
+    learns, teaches = architecture.region, teacher.model.architecture.region
+    if (learns.anchors, learns.classes) != (teaches.anchors, teaches.classes):
+        raise ValueError(
+            f"the teacher has {teaches.classes} classes and anchors {teaches.anchors}, expected {learns.classes} and "
+            f"{learns.anchors}, as the network that learns"
+        )
+    step = functools.partial(
+        teacher_step, architecture=teacher.model.architecture, kept=teacher.kept, axis_name=AXIS, dtype=dtype
+    )
+    mapped, variables = jax.pmap(step, axis_name=AXIS), replicate(teacher.model.variables)
+
+    def teach(images: AnyArray) -> dict[str, jax.Array]:
+        leaves: dict[str, jax.Array] = mapped(variables, images)
+        _wait_on_cpu(leaves)
+        return leaves
+
+    return teach
+
+
+def _wait_on_cpu(results: object) -> None:
+    """Collectives of forced CPU devices can deadlock when several steps are in flight."""
+    if jax.default_backend() == "cpu":
+        jax.block_until_ready(results)
 
 
 def compile_predict_step(

@@ -1,10 +1,14 @@
-"""One training step and one prediction step: pure functions of one device's share of the batch."""
+"""One step of training, of a teacher and of prediction: pure functions of one device's share of the batch."""
+
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax
 from jax.typing import DTypeLike
+from jaxtyping import Float, Int, UInt8
 
 from yolojax import detection, network
 from yolojax.network import BatchStats, Params, Variables
@@ -20,6 +24,7 @@ def train_step(
     optimizer: optax.GradientTransformation,
     loss_fn: LossFn,
     axis_name: str,
+    layers: Sequence[str] = (),
     dtype: DTypeLike = jnp.float32,
 ) -> tuple[TrainState, dict[str, Scalar]]:
     """One step on the mean loss of the whole batch.
@@ -31,6 +36,7 @@ def train_step(
       optimizer: made by `make_optimizer`.
       loss_fn: what is minimised, such as `region_loss(architecture)`.
       axis_name: the mapped axis over which gradients, BN statistics and metrics are averaged.
+      layers: convolutions whose maps the loss takes, as leaves of the batch of these names.
       dtype: what to compute in; parameters stay float32.
 
     Returns:
@@ -42,8 +48,10 @@ def train_step(
     def loss(params: Params) -> tuple[Scalar, tuple[BatchStats, dict[str, Scalar]]]:
         variables = {"params": params, "batch_stats": state.batch_stats}
         images = network.to_float(batch["image"])
-        head, batch_stats = network.apply_train(architecture, variables, images, axis_name=axis_name, dtype=dtype)
-        terms = loss_fn(head, batch, seen=seen)
+        head, batch_stats, maps = network.apply_with_maps(
+            architecture, variables, images, layers=layers, train=True, axis_name=axis_name, dtype=dtype
+        )
+        terms = loss_fn(head, {**batch, **maps}, seen=seen)
         return sum(terms.values(), start=jnp.zeros(())), (batch_stats, terms)
 
     grads, (batch_stats, terms) = jax.grad(loss, has_aux=True)(state.params)
@@ -57,6 +65,46 @@ def train_step(
         opt_state=opt_state,
     )
     return state, {**terms, "loss": sum(terms.values(), start=jnp.zeros(()))}
+
+
+def teacher_step(
+    variables: Variables,
+    images: UInt8[jax.Array, "batch height width channels"],
+    *,
+    architecture: network.Architecture,
+    kept: Mapping[str, Int[np.ndarray, " channels"]],
+    axis_name: str,
+    dtype: DTypeLike = jnp.float32,
+) -> dict[str, jax.Array]:
+    """What another network learns from this one, with running BN statistics, as leaves of its batch.
+
+    Args:
+      variables: the teacher's, the same on every device.
+      images: (b, H, W, 3) uint8, this device's share.
+      architecture: the teacher's; static.
+      kept: {convolution: channels of its map that are compared}.
+      axis_name: the mapped axis over which variances are taken.
+      dtype: what to compute in.
+
+    Returns:
+      `teacher_head` (b, ...) float32; for each `conv_12` of `kept` also `teacher_conv_12`, its map with the kept
+      channels, and `teacher_conv_12_variance`, a float32 scalar: the mean of the channels' variances.
+    """
+    head, _, maps = network.apply_with_maps(
+        architecture, variables, network.to_float(images), layers=tuple(kept), dtype=dtype
+    )
+    leaves = {"teacher_head": head}
+    for name, channels in kept.items():
+        target = maps[name][..., channels]
+        leaves |= {f"teacher_{name}": target, f"teacher_{name}_variance": _variance(target, axis_name)}
+    return leaves
+
+
+def _variance(x: Float[jax.Array, "batch rows columns channels"], axis_name: str) -> Scalar:
+    """The mean of the channels' variances, each over the images and cells of all devices."""
+    x = x.astype(jnp.float32)
+    mean = lax.pmean(jnp.mean(x, axis=(0, 1, 2), keepdims=True), axis_name)
+    return lax.pmean(jnp.mean(jnp.square(x - mean)), axis_name)
 
 
 def predict_step(
