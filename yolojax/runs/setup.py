@@ -24,9 +24,24 @@ def open_start(settings: Settings) -> Model:
 
 def check(settings: Settings, architecture: Architecture) -> None:
     """Raises ValueError for sizes and a batch that do not fit the network and the devices; before data are touched."""
-    for size in (*settings.train.sizes, settings.eval.size):
+    for size in (*(() if settings.train.nothing else settings.train.sizes), settings.eval.size):
         training.check_size(architecture, size)
     training.check_batch_size(settings.train.batch_size)
+
+
+def open_architecture(settings: Settings) -> Architecture:
+    """The layers of the network to start from; those of the cfg where there is none."""
+    return open_start(settings).architecture if settings.model.start else darknet.read_cfg(settings.model.cfg)
+
+
+def with_size(settings: Settings, architecture: Architecture) -> Settings:
+    """The settings with the network's own input size where `eval.size` is 0. ValueError for one that is not square."""
+    net = architecture.net
+    if settings.eval.size:
+        return settings
+    if net.width != net.height:
+        raise ValueError(f"eval.size is 0 and the network's own size is {net.width}x{net.height}; give one for both")
+    return settings.replace(eval={"size": net.width})
 
 
 def open_split(settings: DataSettings, split: str, names: tuple[str, ...]) -> data.Dataset:
@@ -42,7 +57,9 @@ def open_split(settings: DataSettings, split: str, names: tuple[str, ...]) -> da
 
 def make_evaluator(settings: Settings, architecture: Architecture, dataset: data.Dataset) -> training.Evaluator:
     """The evaluator of an architecture under the protocol of the settings."""
-    protocol = training.Protocol(settings.eval.size, settings.eval.score_threshold, settings.eval.nms_iou)
+    protocol = training.Protocol(
+        settings.eval.size, settings.eval.score_threshold, settings.eval.nms_iou, agreement=not dataset.labelled
+    )
     return training.Evaluator(
         architecture,
         dataset,

@@ -12,7 +12,7 @@ from absl import logging
 from yolojax import darknet, data, export, training
 from yolojax.files import Path, write_json
 from yolojax.network import Masks, Model, Variables
-from yolojax.runs import setup
+from yolojax.runs import labels, setup
 from yolojax.runs.workdir import claim
 from yolojax.settings import Settings
 
@@ -21,7 +21,10 @@ def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
     """Trains and measures; leaves in `workdir` checkpoints, model.cfg/.weights/.names, evaluation.json."""
     start = setup.open_start(settings) if settings.model.start else None
     settings.train.check()
-    setup.check(settings, start.architecture if start else darknet.read_cfg(settings.model.cfg))
+    labels.require_labels(settings.data.source, "training")
+    architecture = start.architecture if start else darknet.read_cfg(settings.model.cfg)
+    settings = setup.with_size(settings, architecture)
+    setup.check(settings, architecture)
     with claim(settings, workdir) as folder:
         return train_and_measure(settings, start, folder)
 

@@ -2,7 +2,7 @@
 
 from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.detector import Detector
-from yolojax.training.evaluation import Evaluation, Evaluator, Matching, Protocol, check_size, score
+from yolojax.training.evaluation import AGREEMENT, Evaluation, Evaluator, Matching, Protocol, check_size, score
 from yolojax.training.loop import LoopSettings, fit
 from yolojax.training.losses import LOSSES, LossFn, region_loss
 from yolojax.training.metrics import read_metrics
@@ -18,6 +18,7 @@ from yolojax.training.state import TrainState, create_state
 from yolojax.training.steps import train_step
 
 __all__ = [
+    "AGREEMENT",
     "LOSSES",
     "OPTIMIZERS",
     "SCHEDULES",
