@@ -8,7 +8,7 @@ from yolojax.data.images import decode_image, encode_png, read_image
 from yolojax.data.listing import Listing, listing_builder
 from yolojax.data.pipeline import Batch, eval_batches, train_batches
 from yolojax.data.records import Records
-from yolojax.data.sources import SOURCES, Source, describe_sources, has_labels
+from yolojax.data.sources import SOURCES, Source, check_source, describe_sources, has_labels
 
 __all__ = [
     "SOURCES",
@@ -23,6 +23,7 @@ __all__ = [
     "Source",
     "augment",
     "box_sizes",
+    "check_source",
     "decode_image",
     "describe_sources",
     "encode_png",

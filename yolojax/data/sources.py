@@ -35,6 +35,7 @@ class Source:
       description: a few words for --help.
       build: makes the TFDS builders of a split.
       read: in place of it, gives the images of a split; the caller's names are its classes.
+      check: raises ValueError for an argument that cannot be right, without reading much.
       argument: what a user writes after a colon, such as FOLDER; "" when nothing.
       splits: those that there can be.
     """
@@ -45,6 +46,7 @@ class Source:
     argument: str = ""
     splits: tuple[str, ...] = SPLITS
     read: Read | None = None
+    check: Callable[[str], object] | None = None
 
     def __post_init__(self) -> None:
         if (self.build is None) == (self.read is None):
@@ -67,8 +69,14 @@ SOURCES: dict[str, Source] = {
             splits=("train", "validation", "trainval"),
         ),
         Source("voc0712", "both; the test split is VOC2007's", functools.partial(voc.builders, ("2007", "2012"))),
-        Source("devkit", "a folder in VOC's layout", devkit.builders, argument="FOLDER"),
-        Source("images", "any pictures, without labels", read=unlabelled.read_folder, argument="FOLDER"),
+        Source("devkit", "a folder in VOC's layout", devkit.builders, argument="FOLDER", check=devkit.find_devkit),
+        Source(
+            "images",
+            "any pictures, without labels",
+            read=unlabelled.read_folder,
+            argument="FOLDER",
+            check=unlabelled.list_pictures,
+        ),
         Source("shapes", "generated", shapes.builders),
     )
 }
@@ -96,6 +104,13 @@ def find_source(spec: str, split: str) -> tuple[Source, str]:
 def has_labels(spec: str) -> bool:
     """Whether the source that `spec` asks for has labels. Raises ValueError for an unknown one."""
     return _parse(spec)[0].build is not None
+
+
+def check_source(spec: str) -> None:
+    """Raises ValueError for an unknown source, and for an argument that cannot be right: a folder that is missing."""
+    source, argument = _parse(spec)
+    if source.check:
+        source.check(argument)
 
 
 def _parse(spec: str) -> tuple[Source, str]:

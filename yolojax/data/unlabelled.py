@@ -46,8 +46,7 @@ def read_folder(folder: str, split: str) -> tuple[Pictures, str]:
     than 25 pictures each split has all. Raises ValueError for a folder that is missing, or has no picture that can be
     read; one that ends too early, or is none, is skipped and counted in the log.
     """
-    root = pathlib.Path(folder).expanduser()
-    names = list_pictures(root)
+    root, names = pathlib.Path(folder).expanduser(), list_pictures(folder)
     few = len(names) < FEW
     if not few:
         names = [name for position, name in enumerate(names) if position % 5 in FIFTHS[split]]
@@ -59,13 +58,14 @@ def read_folder(folder: str, split: str) -> tuple[Pictures, str]:
     return pictures, "the same in every split" if few else ""
 
 
-def list_pictures(root: pathlib.Path) -> list[str]:
+def list_pictures(folder: str) -> list[str]:
     """The paths of all pictures below a folder, relative to it and sorted. Raises ValueError when there are none."""
+    root = pathlib.Path(folder).expanduser()
     if not root.is_dir():
-        raise ValueError(f"{root}: no such folder, expected one of pictures")
+        raise ValueError(f"{folder}: no such folder, expected one of pictures")
     found = [path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
     if not found:
-        raise ValueError(f"{root}: no picture in it or in the folders below it, expected {', '.join(SUFFIXES)} files")
+        raise ValueError(f"{folder}: no picture in it or in the folders below it, expected {', '.join(SUFFIXES)} files")
     return sorted(path.relative_to(root).as_posix() for path in found)
 
 

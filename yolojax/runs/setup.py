@@ -23,10 +23,11 @@ def open_start(settings: Settings) -> Model:
 
 
 def check(settings: Settings, architecture: Architecture) -> None:
-    """Raises ValueError for sizes and a batch that do not fit the network and the devices; before data are touched."""
+    """Raises ValueError for sizes and a batch that do not fit, and data that are not there; before any are touched."""
     for size in (*(() if settings.train.nothing else settings.train.sizes), settings.eval.size):
         training.check_size(architecture, size)
     training.check_batch_size(settings.train.batch_size)
+    data.check_source(settings.data.source)
 
 
 def open_architecture(settings: Settings) -> Architecture:

@@ -70,7 +70,7 @@ class Protocol(Matching):
         if not self.agreement:
             return ""
         least = max(AGREED_FROM, self.score_threshold)
-        return f", against what the unpruned network finds at confidence >= {least}: {AGREEMENT}"
+        return f", without labels: against what the unpruned network finds at confidence >= {least}"
 
 
 @dataclasses.dataclass(frozen=True)
