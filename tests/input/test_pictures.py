@@ -27,17 +27,17 @@ def test_empty(good):
 
 
 @refused(
-    "other files alone", "error: …found: no picture in it or in the folders below it, expected .jpg, .jpeg, .png files"
+    "only other files", "error: …found: no picture in it or in the folders below it, expected .jpg, .jpeg, .png files"
 )
-def test_other_files_alone(good):
+def test_only_other_files(good):
     read_folder(good, "found")
 
 
 @refused(
-    "pictures that cannot be read alone",
+    "only pictures that cannot be read",
     "error: …photos (test): no usable image (2 images that cannot be decoded skipped)",
 )
-def test_pictures_that_cannot_be_read_alone(good):
+def test_only_pictures_that_cannot_be_read(good):
     (good.folder / "photos").mkdir()
     good.write("photos/a.jpg", b"")
     good.write("photos/b.png", "text")
