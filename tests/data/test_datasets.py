@@ -140,9 +140,9 @@ def test_box_sizes(six):
     np.testing.assert_allclose(sizes[-1], [20 / 45, 10 / 30])
 
 
-@pytest.mark.parametrize("spec", ["voc2008", "devkit:", "devkit", "voc2007:/x", "shapes:9", ""])
+@pytest.mark.parametrize("spec", ["voc2008", "devkit:", "devkit", "voc2007:/x", "images", "shapes:9", ""])
 def test_an_unknown_spec(spec, tmp_path):
-    with pytest.raises(ValueError, match="expected voc2007, voc2012, voc0712, devkit:FOLDER or shapes"):
+    with pytest.raises(ValueError, match="expected voc2007, voc2012, voc0712, devkit:FOLDER, images:FOLDER or shapes"):
         data.open_dataset(spec, "train", data_dir=str(tmp_path))
 
 

@@ -109,8 +109,8 @@ def test_a_class_name_that_no_names_file_can_hold(csv_source, tmp_path):
 def test_help_and_errors_come_from_the_registry(csv_source, tmp_path):
     assert describe_sources() == (
         "voc2007 (PASCAL VOC), voc2012 (its test annotations are not public), voc0712 (both; the test split is "
-        "VOC2007's), devkit:FOLDER (a folder in VOC's layout), shapes (generated) or csv:FOLDER (images and a CSV of "
-        "boxes)"
+        "VOC2007's), devkit:FOLDER (a folder in VOC's layout), images:FOLDER (any pictures, without labels), shapes "
+        "(generated) or csv:FOLDER (images and a CSV of boxes)"
     )
     with pytest.raises(ValueError, match=r"data 'coco', expected voc2007, .*, shapes or csv:FOLDER"):
         open_dataset("coco", "train", data_dir=str(tmp_path))

@@ -1,3 +1,5 @@
+import re
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -30,6 +32,23 @@ def variance(architecture, variables):
         name: statistics[name]["var"] if name in statistics else jnp.ones(layer["bias"].shape)
         for name, layer in variables["params"].items()
     }
+
+
+@pytest.mark.parametrize("needs", [pruning.Needs.IMAGES, pruning.Needs.BATCHES])
+def test_a_criterion_that_sees_batches(needs):
+    def brightness(architecture, variables, batches):
+        total = sum(float(batch["image"].mean()) for batch in batches)
+        return {name: total * scale for name, scale in variance(architecture, variables).items()}
+
+    criterion = pruning.Criterion("brightness", "filter", brightness, needs)
+    batches = [{"image": np.full((1, 2, 2, 3), value, np.uint8)} for value in (1, 2)]
+    assert needs.data
+    options = {"kind": "filter", "batch_stats": BATCH_STATS}
+    found = pruning.scores(criterion, ARCHITECTURE, PARAMS, batches=iter(batches), **options)
+    np.testing.assert_allclose(found["conv_00"], 3 * BATCH_STATS["conv_00"]["var"], rtol=1e-6)
+    labels = "" if needs is pruning.Needs.IMAGES else ", 'truth': ..."
+    with pytest.raises(ValueError, match=re.escape(f"pass batches=[{{'image': ...{labels}}}, ...]")):
+        pruning.scores(criterion, ARCHITECTURE, PARAMS, **options)
 
 
 @pytest.mark.parametrize("criterion", sorted(name for name, c in pruning.CRITERIA.items() if c.kind == "weight"))

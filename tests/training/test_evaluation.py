@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import detection, network, training
+from yolojax import data, detection, network, training
+from yolojax.training.evaluation import as_truth
 
 
 def random_evaluator(dataset, batch_size):
@@ -59,3 +60,52 @@ def test_images_without_a_detection_count(squares):
 def test_a_size_that_does_not_divide(squares):
     with pytest.raises(ValueError, match="size 36, expected a positive multiple of the network's stride 8"):
         training.Evaluator(helpers.small_architecture(), squares, training.Protocol(size=36), batch_size=4)
+
+
+def hand_made(*objects):
+    """(box, score, label) of one image."""
+    boxes, scores, labels = zip(*objects, strict=True)
+    return detection.Detections(np.array(boxes, float), np.array(scores), np.array(labels, np.int32))
+
+
+def test_what_the_unpruned_network_finds_stands_in_for_labels():
+    images = [
+        data.Annotation(name, 50, 50, detection.Objects(np.zeros((0, 4)), np.zeros(0, np.int32), np.zeros(0, bool)))
+        for name in "ab"
+    ]
+    left, right = [1.0, 1, 20, 20], [25.0, 25, 45, 45]
+    unpruned = [hand_made((left, 0.9, 0), (right, 0.25, 1)), hand_made((left, 0.24, 1), (right, 0.6, 0))]
+    truth = as_truth(images, unpruned)
+    assert [annotation.image_id for annotation in truth] == ["a", "b"]
+    assert [annotation.objects.labels.tolist() for annotation in truth] == [[0, 1], [0]]
+    assert truth[1].objects.boxes.tolist() == [right]
+    names, protocol = ("dog", "cat"), training.Protocol(agreement=True)
+    same = training.score(truth, unpruned, names, protocol)
+    assert same.ap_area == {"dog": 1.0, "cat": 1.0}
+    assert same.objects == 3
+    # One of two dogs is found where the unpruned network found it, and the cat is taken for a dog.
+    pruned = [hand_made((left, 0.8, 0), (right, 0.3, 0)), hand_made((left, 0.1, 0))]
+    found = training.score(truth, pruned, names, protocol)
+    assert found.ap_area == {"dog": pytest.approx(0.5), "cat": 0.0}
+
+
+def test_an_evaluator_agrees_with_its_own_network(squares):
+    evaluator, variables = random_evaluator(squares, 12)
+    agreeing = evaluator.agreeing_with(evaluator.predict(variables))
+    result = agreeing.evaluate(variables)
+    assert result.objects == sum(len(annotation.objects.labels) for annotation in agreeing.dataset.truth()) > 0
+    assert {value for value in result.ap_area.values() if value is not None} == {1.0}
+    other = helpers.random_variables(helpers.small_architecture(classes=2), seed=1)
+    assert agreeing.evaluate(other).map_area < 1.0
+    assert evaluator.dataset.found is None  # it is left as it was
+
+
+def test_a_protocol_says_what_is_the_truth():
+    text = "without labels: against what the unpruned network finds at confidence >= "
+    assert text + "0.25" in str(training.Protocol(agreement=True))
+    assert text + "0.4" in str(training.Protocol(agreement=True, score_threshold=0.4))
+    assert "without labels" not in str(training.Protocol())
+    assert [protocol.quantity for protocol in (training.Matching(), training.Protocol(agreement=True))] == [
+        "mAP",
+        "agreement",
+    ]

@@ -2,12 +2,13 @@
 
 from yolojax.data.annotations import Annotation, AnnotationError, Found
 from yolojax.data.augment import AugmentConfig, augment
-from yolojax.data.datasets import Dataset, Records, box_sizes, open_dataset
+from yolojax.data.datasets import Dataset, box_sizes, open_dataset
 from yolojax.data.devkit import read_annotations
 from yolojax.data.images import decode_image, encode_png, read_image
 from yolojax.data.listing import Listing, listing_builder
 from yolojax.data.pipeline import Batch, eval_batches, train_batches
-from yolojax.data.sources import SOURCES, Source, describe_sources
+from yolojax.data.records import Records
+from yolojax.data.sources import SOURCES, Source, check_source, describe_sources, has_labels
 
 __all__ = [
     "SOURCES",
@@ -22,10 +23,12 @@ __all__ = [
     "Source",
     "augment",
     "box_sizes",
+    "check_source",
     "decode_image",
     "describe_sources",
     "encode_png",
     "eval_batches",
+    "has_labels",
     "listing_builder",
     "open_dataset",
     "read_annotations",

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import grain
 import numpy as np
@@ -15,18 +14,9 @@ from jaxtyping import Float64, UInt8
 from yolojax.data.annotations import Annotation
 from yolojax.data.images import decode_image, image_size
 from yolojax.data.preparation import prepare
-from yolojax.data.records import Record
+from yolojax.data.records import Record, Records
 from yolojax.data.sources import find_source
 from yolojax.detection import Objects
-
-
-@runtime_checkable
-class Records(Protocol):
-    """Random access to records, as TFDS's data sources give it."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Record: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,11 +27,15 @@ class Dataset:
       names: the classes in their order.
       source: the records, with the features of TFDS's `voc`, images still encoded.
       description: name, split and number of images, for logs and reports.
+      labelled: whether the data say which objects are in the images.
+      found: what stands in for the labels that are not there, an entry per image; None for the records' own objects.
     """
 
     names: tuple[str, ...]
     source: Records
     description: str
+    labelled: bool = True
+    found: Sequence[Annotation] | None = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -56,6 +50,8 @@ class Dataset:
 
     def truth(self) -> list[Annotation]:
         """The objects of each image, boxes in 1-based pixels. Reads the headers of the images only."""
+        if self.found is not None:
+            return list(self.found)
         return [to_annotation(self.source[i]) for i in range(len(self))]
 
 
@@ -66,12 +62,18 @@ def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: S
       spec: the name of a source, with its argument after a colon: `voc0712`, `devkit:FOLDER`, ... (see `SOURCES`).
       split: `train`, `validation`, `trainval` or `test`.
       data_dir: where TFDS keeps prepared data; None is TFDS's default.
-      names: the classes, in their order, of a folder that does not fix them; None takes those of its annotations.
+      names: the classes, in their order, of a folder that does not fix them; None takes those of its annotations, none
+        where it has none.
 
     Raises:
       ValueError: an unknown source or split, an empty split, or data that are missing or damaged, with what to do.
     """
     source, argument = find_source(spec, split)
+    if source.read:
+        pictures, about = source.read(argument, split)
+        count = ", ".join(filter(None, [f"{len(pictures)} images", about]))
+        return Dataset(tuple(names or ()), pictures, f"{spec} {split} ({count})", labelled=False)
+    assert source.build
     builders = source.build(argument, split, names, data_dir)
     parts = [_open_split(prepare(builder), split, spec) for builder in builders]
     records = parts[0] if len(parts) == 1 else Concatenated(parts)
@@ -99,7 +101,7 @@ def decode_record_image(record: Record) -> UInt8[np.ndarray, "height width 3"]:
     """The RGB image of a record. Raises ValueError when it cannot be decoded."""
     image = decode_image(record["image"])
     if image is None:
-        raise ValueError(f"{_image_id(record)}: the image cannot be decoded; delete the prepared data set")
+        raise ValueError(f"{_image_id(record)}: the image cannot be decoded; mend it, or delete the prepared data set")
     return image
 
 

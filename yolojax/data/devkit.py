@@ -24,7 +24,7 @@ def builders(
     `names` is the classes in their order; None takes those of all annotations, sorted. Raises ValueError for a folder
     in another layout, and for a split that lists no image.
     """
-    devkit = find_devkit(pathlib.Path(folder).expanduser()).resolve()
+    devkit = find_devkit(folder).resolve()
     ids = {name: read_split(devkit, name) for name in SPLIT_FILES if split_file(devkit, name).is_file()}
     if not names:
         names = read_names(devkit, sorted({image_id for part in ids.values() for image_id in part}))
@@ -56,7 +56,7 @@ def find_devkit(folder: Path) -> pathlib.Path:
 
     Raises ValueError unless it finds exactly one.
     """
-    root = pathlib.Path(folder)
+    root = pathlib.Path(folder).expanduser()
     found = [root, *sorted(root.glob("VOC*")), *sorted(root.glob("VOCdevkit/VOC*"))]
     found = [path for path in found if (path / "Annotations").is_dir() and (path / "ImageSets" / "Main").is_dir()]
     if len(found) != 1:

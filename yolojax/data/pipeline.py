@@ -16,7 +16,8 @@ from jaxtyping import Float32, UInt8
 from yolojax.data.annotations import Annotation
 from yolojax.data.augment import AugmentConfig
 from yolojax.data.augment import augment as augment_sample
-from yolojax.data.datasets import Dataset, Records, decode_record_image, to_annotation
+from yolojax.data.datasets import Dataset, decode_record_image, to_annotation
+from yolojax.data.records import Records
 
 BATCHES_PER_SIZE = 10
 # By leaf, such as `image`; the first axis is the image.
@@ -62,7 +63,8 @@ def train_batches(
     share = _share(batch_size, process_count)
     if not sizes:
         raise ValueError("sizes is empty, expected at least one multiple of the network's stride")
-    _log_crowded(dataset, max_boxes)
+    if dataset.labelled:  # of others each file would be read for nothing
+        _log_crowded(dataset, max_boxes)
     samples = (
         grain.MapDataset.range(len(dataset))
         .seed(seed)

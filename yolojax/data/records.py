@@ -3,7 +3,7 @@
 import contextlib
 import io
 from collections.abc import Iterator, Sequence
-from typing import TypedDict
+from typing import Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -35,6 +35,15 @@ Record = TypedDict(
     },
 )
 """A record as TFDS reads it back, its image still encoded."""
+
+
+@runtime_checkable
+class Records(Protocol):
+    """Random access to records, as TFDS's data sources give it."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Record: ...
 
 
 def voc_features(names: Sequence[str]) -> tfds.features.FeaturesDict:

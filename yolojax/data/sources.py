@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow_datasets as tfds
 
-from yolojax.data import devkit, shapes, voc
+from yolojax.data import devkit, shapes, unlabelled, voc
+from yolojax.data.records import Records
 
 SPLITS = ("train", "validation", "trainval", "test")
 
@@ -18,24 +19,38 @@ their order; `data_dir` where TFDS keeps prepared data, None for its default. A 
 read as its train and validation. Raises ValueError for what a user can mend.
 """
 
+Read = Callable[[str, str], tuple[Records, str]]
+"""(argument, split) -> records without objects, read from where they are, and what else a description says of them.
+
+Raises ValueError for what a user can mend.
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A kind of data.
+    """A kind of data: labelled with `build`, without labels with `read`.
 
     Attributes:
       name: what a user writes.
       description: a few words for --help.
       build: makes the TFDS builders of a split.
+      read: in place of it, gives the images of a split; the caller's names are its classes.
+      check: raises ValueError for an argument that cannot be right, without reading much.
       argument: what a user writes after a colon, such as FOLDER; "" when nothing.
       splits: those that there can be.
     """
 
     name: str
     description: str
-    build: Build
+    build: Build | None = None
     argument: str = ""
     splits: tuple[str, ...] = SPLITS
+    read: Read | None = None
+    check: Callable[[str], object] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.build is None) == (self.read is None):
+            raise ValueError(f"source {self.name!r} takes one of build and read")
 
     @property
     def form(self) -> str:
@@ -54,7 +69,14 @@ SOURCES: dict[str, Source] = {
             splits=("train", "validation", "trainval"),
         ),
         Source("voc0712", "both; the test split is VOC2007's", functools.partial(voc.builders, ("2007", "2012"))),
-        Source("devkit", "a folder in VOC's layout", devkit.builders, argument="FOLDER"),
+        Source("devkit", "a folder in VOC's layout", devkit.builders, argument="FOLDER", check=devkit.find_devkit),
+        Source(
+            "images",
+            "any pictures, without labels",
+            read=unlabelled.read_folder,
+            argument="FOLDER",
+            check=unlabelled.list_pictures,
+        ),
         Source("shapes", "generated", shapes.builders),
     )
 }
@@ -73,12 +95,29 @@ def find_source(spec: str, split: str) -> tuple[Source, str]:
     """
     if split not in SPLITS:
         raise ValueError(f"split {split!r}, expected one of {', '.join(SPLITS)}")
+    source, argument = _parse(spec)
+    if split not in source.splits:
+        raise ValueError(f"split {split!r} of {source.form} ({source.description}), expected {_either(source.splits)}")
+    return source, argument
+
+
+def has_labels(spec: str) -> bool:
+    """Whether the source that `spec` asks for has labels. Raises ValueError for an unknown one."""
+    return _parse(spec)[0].build is not None
+
+
+def check_source(spec: str) -> None:
+    """Raises ValueError for an unknown source, and for an argument that cannot be right: a folder that is missing."""
+    source, argument = _parse(spec)
+    if source.check:
+        source.check(argument)
+
+
+def _parse(spec: str) -> tuple[Source, str]:
     name, _, argument = spec.partition(":")
     source = SOURCES.get(name)
     if source is None or bool(argument) != bool(source.argument):
         raise ValueError(f"data {spec!r}, expected {_either([source.form for source in SOURCES.values()])}")
-    if split not in source.splits:
-        raise ValueError(f"split {split!r} of {source.form} ({source.description}), expected {_either(source.splits)}")
     return source, argument
 
 

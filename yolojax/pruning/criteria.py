@@ -22,7 +22,13 @@ class Needs(enum.Enum):
 
     PARAMS = "params"  # (architecture, params)
     STATISTICS = "batch_stats"  # (architecture, variables)
-    BATCHES = "batches"  # (architecture, variables, batches)
+    IMAGES = "images"  # (architecture, variables, batches), of which it reads the images alone
+    BATCHES = "batches"  # (architecture, variables, batches), labels and all
+
+    @property
+    def data(self) -> bool:
+        """Whether it is called with batches."""
+        return self in (Needs.IMAGES, Needs.BATCHES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +40,8 @@ class Criterion:
       kind: `weight` or `filter`: what it scores.
       score: a pure function of what `needs` says that returns {convolution: scores}, (filters,) or the kernel's shape.
         What scores lowest is dropped first. Scores of weights are not negative.
-      needs: the parameters alone, the batch norm's statistics as well, or batches of training images as well.
+      needs: the parameters alone, the batch norm's statistics as well, or batches of training images as well, with
+        their labels or without.
       scope: what it was published with: `global` ranks all layers together, `layer` takes the same share of each.
       reference: where it was published.
     """

@@ -91,7 +91,8 @@ def _arguments(
     if criterion.needs is Needs.STATISTICS:
         return (variables,)
     if batches is None:
-        raise _not_given(criterion, "batches", "[{'image': ..., 'truth': ...}, ...]")
+        batch = "{'image': ...}" if criterion.needs is Needs.IMAGES else "{'image': ..., 'truth': ...}"
+        raise _not_given(criterion, "batches", f"[{batch}, ...]")
     return variables, batches
 
 

@@ -44,7 +44,7 @@ def sample(detections: Sequence[detection.Detections], count: int, *, threshold:
 
 
 class Gallery:
-    """A picture with one row per image and one column per network; the first column is the truth."""
+    """A picture with one row per image and one column per network; the first column is the truth, where it is known."""
 
     def __init__(self, dataset: data.Dataset, count: int, *, height: int = HEIGHT):
         """Rows are `sample_indices` of the data set, each `height` pixels high; below 200 boxes have no text."""
@@ -54,9 +54,10 @@ class Gallery:
         self._images = [dataset.image(i) for i in indices]
         self._names = dataset.names
         truth = [annotations[i].objects for i in indices]
-        self._columns = [
-            ("truth", [self._draw(n, objects.boxes, objects.labels, None) for n, objects in enumerate(truth)])
-        ]
+        self._columns: list[tuple[str, list[np.ndarray]]] = []
+        if dataset.labelled:
+            cells = [self._draw(n, objects.boxes, objects.labels, None) for n, objects in enumerate(truth)]
+            self._columns.append(("truth", cells))
 
     def add(self, caption: str, samples: Sequence[Sample]) -> None:
         """A column of what `sample` gave."""

@@ -82,6 +82,7 @@ def write(report: Report, eval_set: data.Dataset, workdir: pathlib.Path) -> None
 def to_json(report: Report) -> Json:
     """The report as plain dicts, strings and numbers."""
     fields = {field.name: getattr(report, field.name) for field in dataclasses.fields(report)}
+    fields["measured"] = training.AGREEMENT if is_agreement(report.stages[0].evaluation) else "mAP against labels"
     fields["config"] = fields.pop("settings").to_json()
     fields["stages"] = {stage.name: stage_to_json(stage) for stage in report.stages}
     fields["layers"] = [row._asdict() for row in report.layers]
@@ -103,6 +104,7 @@ def to_markdown(report: Report) -> str:
         "",
         f"- Network: `{report.settings.model.start}`; criterion `{settings.chosen.name}`, {_spread(settings)}.",
         f"- {_after(report)}; measured on {report.eval_set}.",
+        *_agreement(report.stages[0].evaluation),
         f"- Protocol: {protocol}.",
         *([] if report.settings.train.nothing else [_times(report)]),
         "",
@@ -133,6 +135,19 @@ def to_markdown(report: Report) -> str:
 def megabytes(size: int | None) -> str:
     """In MB of 10^6 bytes."""
     return "-" if size is None else f"{size / 1e6:.2f}"
+
+
+def is_agreement(evaluation: training.Evaluation) -> bool:
+    """Whether there were no labels, so that what the unpruned network finds stands in for them."""
+    return evaluation.protocol.quantity == "agreement"
+
+
+def _agreement(original: training.Evaluation) -> list[str]:
+    """That there were no labels, where there were none."""
+    if not is_agreement(original):
+        return []
+    found = f"{original.objects:,} objects" if original.objects else "no object, so the numbers say nothing"
+    return [f"- No labels: the numbers are {training.AGREEMENT}. The unpruned network finds {found}."]
 
 
 def _after(report: Report) -> str:
@@ -167,7 +182,8 @@ def _times(report: Report) -> str:
 
 def _stage_table(stages: Sequence[Stage]) -> list[str]:
     header = ["network", "parameters", "non-zero", "MACs", ".weights MB", "compressed MB"]
-    header += ["mAP (11-point)", "mAP (area)", "mAP at 0.25"]
+    quantity = stages[0].evaluation.protocol.quantity
+    header += [f"{quantity} (11-point)", f"{quantity} (area)", f"{quantity} at 0.25"]
     rows = [
         [
             stage.name,

@@ -67,7 +67,8 @@ def _chosen(to: str, options: Mapping[str, Choice]) -> dict[str, Choice]:
 def measured(source: str, model: network.Model) -> export.Measured | None:
     """The mAP that the run of `source` (its workdir, or model.weights there) measured of `model`; None without one.
 
-    None also for a run that was resumed after its measurement, since its network is newer.
+    None also for a run that was resumed after its measurement, since its network is newer, and for one on pictures
+    without labels, which measured agreement.
     """
     path = pathlib.Path(source)
     folder = path if path.is_dir() else path.parent
@@ -76,7 +77,8 @@ def measured(source: str, model: network.Model) -> export.Measured | None:
         return None
     if (folder / "report.json").exists():
         report = json.loads((folder / "report.json").read_text())
-        return _measured(list(report["stages"].values())[-1]["evaluation"], report["eval_set"])
+        evaluation = list(report["stages"].values())[-1]["evaluation"]
+        return None if evaluation["protocol"].get("agreement") else _measured(evaluation, report["eval_set"])
     if (folder / "evaluation.json").exists():
         evaluation = json.loads((folder / "evaluation.json").read_text())
         about = json.loads((folder / "config.json").read_text())["data"]

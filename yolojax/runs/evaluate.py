@@ -8,6 +8,7 @@ from absl import logging
 
 from yolojax import darknet, data, detection, network, training
 from yolojax.files import write_json
+from yolojax.runs.labels import require_labels
 
 
 def evaluate_model(
@@ -21,6 +22,7 @@ def evaluate_model(
     save_detections: str = "",
 ) -> training.Evaluation:
     """mAP of `model` on a split of the data set `spec`; its detections as devkit files if a folder is given."""
+    require_labels(spec, "evaluation")
     dataset = data.open_dataset(spec, split, data_dir=data_dir or None, names=model.names or None)
     training.require_names(model, dataset.names, dataset.description)
     evaluator = training.Evaluator(model.architecture, dataset, protocol, batch_size=batch_size)

@@ -60,7 +60,7 @@ def make_masks(
 
 def check(settings: PruneSettings, model: Model, size: int) -> None:
     """Raises ValueError for what cannot be asked of this network; before data are touched."""
-    if settings.chosen.needs is pruning.Needs.BATCHES:  # any scores will do
+    if settings.chosen.needs.data:  # any scores will do
         settings = dataclasses.replace(settings, criterion="", scope=settings.chosen_scope)
     make_masks(settings, model, make_scores(settings, model), size=size)
 

@@ -8,12 +8,12 @@ import jax
 import numpy as np
 from absl import logging
 
-from yolojax import data, export, network, pruning, training
+from yolojax import data, detection, export, network, pruning, training
 from yolojax.files import Path, write_json
 from yolojax.network import Masks, Model
 from yolojax.pruning import Scores
 from yolojax.reporting import pictures, report
-from yolojax.runs import masking, setup
+from yolojax.runs import labels, masking, setup
 from yolojax.runs.train import train_model
 from yolojax.runs.workdir import PRUNING, claim
 from yolojax.settings import Settings
@@ -37,7 +37,9 @@ def run_pruning(settings: Settings, workdir: Path) -> report.Report:
     .weights and .names of the retrained network (the smaller one where filters were pruned); masks.npz; the checkpoints
     of the retraining.
     """
-    model = open_checked(settings)
+    model = setup.open_start(settings)
+    settings = setup.with_size(settings, model.architecture)
+    check(settings, model)
     with claim(settings, workdir, sections=PRUNING) as folder:
         return prune_and_retrain(settings, open_subject(settings, model), folder)
 
@@ -45,19 +47,47 @@ def run_pruning(settings: Settings, workdir: Path) -> report.Report:
 def open_checked(settings: Settings) -> Model:
     """The network to prune; what the settings ask for is tried on it, so that a mistake shows before the long work."""
     model = setup.open_start(settings)
-    setup.check(settings, model.architecture)
-    masking.check(settings.prune, model, settings.eval.size)
+    check(settings, model)
     return model
 
 
+def check(settings: Settings, model: Model) -> None:
+    """Raises ValueError for what cannot be asked of this network and these data; before data are touched."""
+    setup.check(settings, model.architecture)
+    labels.check_pruning(settings)
+    masking.check(settings.prune, model, settings.eval.size)
+
+
 def open_subject(settings: Settings, model: Model) -> Subject:
-    """Opens the data and measures the network."""
-    eval_set = setup.open_split(settings.data, settings.data.eval_split, model.names)
+    """Opens the data and measures the network; where the data have no labels, what it finds stands in for them."""
+    eval_set = setup.open_split(settings.data, settings.data.eval_split, class_names(settings, model))
     train_set = setup.open_split(settings.data, settings.data.train_split, eval_set.names)
     training.require_names(model, eval_set.names, eval_set.description)
-    model = dataclasses.replace(model, names=eval_set.names)
+    if eval_set.labelled:
+        model = dataclasses.replace(model, names=eval_set.names)
     evaluator = setup.make_evaluator(settings, model.architecture, eval_set)
-    return Subject(model, train_set, eval_set, evaluator, measure("original", settings, model, evaluator))
+    found, seconds = predict("original", model, evaluator)
+    if not eval_set.labelled:
+        evaluator = evaluator.agreeing_with(found)
+        log_agreement(evaluator)
+    original = make_stage("original", settings, model, evaluator, found, seconds)
+    return Subject(model, train_set, evaluator.dataset, evaluator, original)
+
+
+def class_names(settings: Settings, model: Model) -> tuple[str, ...]:
+    """The network's; numbers where it has none and the data have no labels to take them from, else ()."""
+    if model.names or data.has_labels(settings.data.source):
+        return model.names
+    return tuple(f"class {label}" for label in range(model.architecture.region.classes))
+
+
+def log_agreement(evaluator: training.Evaluator) -> None:
+    """Says what stands in for labels; warns where that is nothing."""
+    objects = sum(len(annotation.objects.labels) for annotation in evaluator.annotations)
+    description = evaluator.dataset.description
+    logging.info("%s has no labels: the numbers are %s", description, training.AGREEMENT)
+    if not objects:
+        logging.warning("%s: the unpruned network finds no object, so the agreement says nothing", description)
 
 
 def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Path) -> report.Report:
@@ -109,18 +139,36 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
 
 def score(settings: Settings, model: Model, train_set: data.Dataset) -> Scores:
     """The scores by the criterion of the settings, which sees `prune.images` training images where it needs any."""
-    if settings.prune.chosen.needs is not pruning.Needs.BATCHES:
+    if not settings.prune.chosen.needs.data:
         return masking.make_scores(settings.prune, model)
     return masking.make_scores(settings.prune, model, setup.plain_batches(settings, train_set, settings.prune.images))
 
 
 def measure(name: str, settings: Settings, model: Model, evaluator: training.Evaluator) -> report.Stage:
     """Evaluates one network of a run."""
+    found, seconds = predict(name, model, evaluator)
+    return make_stage(name, settings, model, evaluator, found, seconds)
+
+
+def predict(name: str, model: Model, evaluator: training.Evaluator) -> tuple[list[detection.Detections], float]:
+    """What one network of a run finds in each image, and the seconds that this took."""
     start = time.monotonic()
     found = evaluator.predict(model.variables, progress=f"evaluate {name}")
-    seconds = time.monotonic() - start
-    result = training.score(evaluator.annotations, found, model.names, evaluator.protocol, seconds=seconds)
-    logging.info("%s: mAP %.4f (11-point)", name, result.map_11point)
+    return found, time.monotonic() - start
+
+
+def make_stage(
+    name: str,
+    settings: Settings,
+    model: Model,
+    evaluator: training.Evaluator,
+    found: list[detection.Detections],
+    seconds: float,
+) -> report.Stage:
+    """The numbers of one network of a run, by what it `found`."""
+    names = evaluator.dataset.names
+    result = training.score(evaluator.annotations, found, names, evaluator.protocol, seconds=seconds)
+    logging.info("%s: %s %.4f (11-point)", name, result.protocol.quantity, result.map_11point)
     samples = pictures.sample(found, settings.eval.pictures)
     return report.make_stage(name, model, result, settings.eval.size, samples)
 

@@ -23,8 +23,8 @@ def open_start(settings: Settings) -> Model:
 
 
 def check(settings: Settings, architecture: Architecture) -> None:
-    """Raises ValueError for sizes, layers and a batch that do not fit the network and the devices; touches no data."""
-    for size in (*settings.train.sizes, settings.eval.size):
+    """Raises ValueError for sizes, layers and a batch that do not fit, and data that are not there; touches none."""
+    for size in (*(() if settings.train.nothing else settings.train.sizes), settings.eval.size):
         training.check_size(architecture, size)
     training.check_batch_size(settings.train.batch_size)
     known = [conv.name for conv in architecture.convolutions]
@@ -32,6 +32,22 @@ def check(settings: Settings, architecture: Architecture) -> None:
         raise ValueError(
             f"train.distill_layers names {unknown[0]!r}, which is not a convolution; there are {', '.join(known)}"
         )
+    data.check_source(settings.data.source)
+
+
+def open_architecture(settings: Settings) -> Architecture:
+    """The layers of the network to start from; those of the cfg where there is none."""
+    return open_start(settings).architecture if settings.model.start else darknet.read_cfg(settings.model.cfg)
+
+
+def with_size(settings: Settings, architecture: Architecture) -> Settings:
+    """The settings with the network's own input size where `eval.size` is 0. ValueError for one that is not square."""
+    net = architecture.net
+    if settings.eval.size:
+        return settings
+    if net.width != net.height:
+        raise ValueError(f"eval.size is 0 and the network's own size is {net.width}x{net.height}; give one for both")
+    return settings.replace(eval={"size": net.width})
 
 
 def open_split(settings: DataSettings, split: str, names: tuple[str, ...]) -> data.Dataset:
@@ -47,7 +63,9 @@ def open_split(settings: DataSettings, split: str, names: tuple[str, ...]) -> da
 
 def make_evaluator(settings: Settings, architecture: Architecture, dataset: data.Dataset) -> training.Evaluator:
     """The evaluator of an architecture under the protocol of the settings."""
-    protocol = training.Protocol(settings.eval.size, settings.eval.score_threshold, settings.eval.nms_iou)
+    protocol = training.Protocol(
+        settings.eval.size, settings.eval.score_threshold, settings.eval.nms_iou, agreement=not dataset.labelled
+    )
     return training.Evaluator(
         architecture,
         dataset,

@@ -13,7 +13,7 @@ from absl import logging
 from yolojax import darknet, data, export, training
 from yolojax.files import Path, write_json
 from yolojax.network import Architecture, Masks, Model, Variables
-from yolojax.runs import setup
+from yolojax.runs import labels, setup
 from yolojax.runs.workdir import claim
 from yolojax.settings import Settings
 
@@ -27,7 +27,10 @@ def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
             "train.distill and train.labels=teacher learn from the unpruned network, which only a pruning run has; "
             "use python -m yolojax.prune"
         )
-    setup.check(settings, start.architecture if start else darknet.read_cfg(settings.model.cfg))
+    labels.require_labels(settings.data.source, "training")
+    architecture = start.architecture if start else darknet.read_cfg(settings.model.cfg)
+    settings = setup.with_size(settings, architecture)
+    setup.check(settings, architecture)
     with claim(settings, workdir) as folder:
         return train_and_measure(settings, start, folder)
 

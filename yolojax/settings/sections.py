@@ -102,7 +102,7 @@ class EvalSettings(Section):
     """Evaluation: the VOC protocol."""
 
     name: ClassVar[str] = "eval"
-    size: int = option(416, "side of the input, in pixels", least=1)
+    size: int = option(416, "side of the input, in pixels; 0: the network's own", least=0)
     batch_size: int = option(16, "images per step, over all devices", least=1, free=True)
     score_threshold: float = option(0.005, "scores below this do not count", least=0, most=1)
     nms_iou: float = option(0.45, "a box that overlaps a better one of its class by more goes", least=0, most=1)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from yolojax.files import Path
 from yolojax.reporting.report import stage_to_json
-from yolojax.runs import setup
+from yolojax.runs import labels, setup
 from yolojax.runs.prune import Subject, open_checked, open_subject, prune_and_retrain, score
 from yolojax.runs.train import train_and_measure
 from yolojax.runs.workdir import PRUNING, check_same_run, claim
@@ -30,7 +30,9 @@ def run_study(settings: Settings, workdir: Path, *, rows: Sequence[str] = ()) ->
     if settings.prune.budget or settings.prune.repair:
         raise ValueError("the rows of a study are amounts; leave prune.budget and prune.repair out")
     settings.train.check()
+    labels.require_labels(settings.data.source, "a study")
     chosen = choose_rows(settings.study, rows)
+    settings = setup.with_size(settings, setup.open_architecture(settings))
     with claim(settings, workdir) as folder:
         settings = with_start(settings, folder)
         left = [row for row in chosen if not is_done(settings, row, folder)]

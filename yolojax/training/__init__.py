@@ -9,7 +9,7 @@ from yolojax.training.distillation import (
     make_teacher,
     map_distance,
 )
-from yolojax.training.evaluation import Evaluation, Evaluator, Matching, Protocol, check_size, score
+from yolojax.training.evaluation import AGREEMENT, Evaluation, Evaluator, Matching, Protocol, check_size, score
 from yolojax.training.loop import LoopSettings, fit
 from yolojax.training.losses import LOSSES, LossFn, region_loss
 from yolojax.training.metrics import read_metrics
@@ -26,6 +26,7 @@ from yolojax.training.state import TrainState, create_state
 from yolojax.training.steps import train_step
 
 __all__ = [
+    "AGREEMENT",
     "LOSSES",
     "OPTIMIZERS",
     "SCHEDULES",

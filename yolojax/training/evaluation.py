@@ -1,5 +1,6 @@
 """A network on a data set: detections of every image, and VOC average precision with its protocol."""
 
+import copy
 import dataclasses
 import time
 from collections.abc import Sequence
@@ -14,6 +15,9 @@ from yolojax import data, detection, network
 from yolojax.network import Variables
 from yolojax.training import parallel
 
+AGREED_FROM = 0.25  # the score from which what a network finds stands in for labels
+AGREEMENT = "agreement with the unpruned network, not mAP against labels"
+
 
 @dataclasses.dataclass(frozen=True)
 class Matching:
@@ -25,17 +29,26 @@ class Matching:
         return f"detections as given, {self._text}"
 
     @property
+    def quantity(self) -> str:
+        """What a mean average precision is called."""
+        return "mAP"
+
+    @property
     def _text(self) -> str:
         return f"devkit matching at IoU > {self.match_iou}, difficult objects ignored"
 
 
 @dataclasses.dataclass(frozen=True)
 class Protocol(Matching):
-    """How detections are made and counted; it goes beside every mAP. ValueError for thresholds outside 0..1."""
+    """How detections are made and counted; it goes beside every mAP. ValueError for thresholds outside 0..1.
+
+    `agreement` counts them against what the unpruned network finds, from `AGREED_FROM` on, in place of labels.
+    """
 
     size: int = 416
     score_threshold: float = 0.005
     nms_iou: float = 0.45
+    agreement: bool = False
 
     def __post_init__(self) -> None:
         for name in ("score_threshold", "nms_iou", "match_iou"):
@@ -45,8 +58,19 @@ class Protocol(Matching):
     def __str__(self) -> str:
         return (
             f"{self.size}x{self.size} (stretched), confidence >= {self.score_threshold}, per-class NMS at IoU "
-            f"{self.nms_iou}, {self._text}"
+            f"{self.nms_iou}, {self._text}{self._truth}"
         )
+
+    @property
+    def quantity(self) -> str:
+        return "agreement" if self.agreement else "mAP"
+
+    @property
+    def _truth(self) -> str:
+        if not self.agreement:
+            return ""
+        least = max(AGREED_FROM, self.score_threshold)
+        return f", without labels: against what the unpruned network finds at confidence >= {least}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +123,16 @@ class Evaluator:
             architecture, score_threshold=protocol.score_threshold, nms_iou=protocol.nms_iou, dtype=dtype
         )
 
+    def agreeing_with(self, found: Sequence[detection.Detections]) -> "Evaluator":
+        """This evaluator with `found`, one entry per image, in place of the labels that its data lack.
+
+        The objects are those that score `AGREED_FROM` or more; what is compiled is shared.
+        """
+        other = copy.copy(self)
+        other.annotations = as_truth(self.annotations, found)
+        other.dataset = dataclasses.replace(self.dataset, found=other.annotations)
+        return other
+
     def predict(self, variables: Variables, *, progress: str | None = "evaluate") -> list[detection.Detections]:
         """The detections of each image, in the data set's order; an image without any has an empty entry.
 
@@ -136,6 +170,17 @@ class Evaluator:
         start = time.monotonic()
         found = self.predict(variables, progress=progress)
         return score(self.annotations, found, self.dataset.names, self.protocol, seconds=time.monotonic() - start)
+
+
+def as_truth(
+    annotations: Sequence[data.Annotation], found: Sequence[detection.Detections], *, threshold: float = AGREED_FROM
+) -> list[data.Annotation]:
+    """The images of `annotations` with what was `found` in them, from score `threshold` on, as their objects."""
+    truth = []
+    for annotation, image in zip(annotations, found, strict=True):
+        boxes, scores, labels = _at_least(image, threshold)
+        truth.append(annotation._replace(objects=detection.Objects(boxes, labels, np.zeros(len(scores), bool))))
+    return truth
 
 
 def score(

@@ -1,0 +1,87 @@
+"""Folders of pictures without labels, each read from its own file when it is asked for."""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from yolojax.data.annotations import Counts
+from yolojax.data.images import MAX_IMAGE_BYTES, is_whole
+from yolojax.data.listing import read_if_there
+from yolojax.data.records import Record, RecordObjects
+from yolojax.files import read_bytes
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+# Of each five pictures in order, those of a split: what is measured on is not what was calibrated on.
+FIFTHS = {"train": (0, 1, 2), "validation": (3,), "trainval": (0, 1, 2, 3), "test": (4,)}
+FEW = 25  # with fewer, a fifth is too small to measure on
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """Records without objects; `names` are the files' paths below the folder `root`."""
+
+    root: pathlib.Path
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Record:
+        name = self.names[index]
+        return {
+            "image": read_bytes(self.root / name, MAX_IMAGE_BYTES, "a JPEG or PNG image"),
+            "image/filename": name.encode("utf-8", "replace"),
+            "objects": _no_objects(),
+            "labels": np.zeros(0, np.int64),
+            "labels_no_difficult": np.zeros(0, np.int64),
+        }
+
+
+def read_folder(folder: str, split: str) -> tuple[Pictures, str]:
+    """The pictures of a split, in the order of their paths, and what else a description says of them.
+
+    Every fifth picture is `test` and every fifth `validation`, `train` is the rest, `trainval` all but `test`; of fewer
+    than 25 pictures each split has all. Raises ValueError for a folder that is missing, or has no picture that can be
+    read; one that ends too early, or is none, is skipped and counted in the log.
+    """
+    root, names = pathlib.Path(folder).expanduser(), list_pictures(folder)
+    few = len(names) < FEW
+    if not few:
+        names = [name for position, name in enumerate(names) if position % 5 in FIFTHS[split]]
+    counts = Counts()
+    pictures = Pictures(root, [name for name in names if _is_usable(root / name, counts)])
+    if not pictures.names:
+        raise ValueError(f"{folder} ({split}): no usable image ({counts})")
+    counts.log(f"images:{folder} {split}")
+    return pictures, "the same in every split" if few else ""
+
+
+def list_pictures(folder: str) -> list[str]:
+    """The paths of all pictures below a folder, relative to it and sorted. Raises ValueError when there are none."""
+    root = pathlib.Path(folder).expanduser()
+    if not root.is_dir():
+        raise ValueError(f"{folder}: no such folder, expected one of pictures")
+    found = [path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+    if not found:
+        raise ValueError(f"{folder}: no picture in it or in the folders below it, expected {', '.join(SUFFIXES)} files")
+    return sorted(path.relative_to(root).as_posix() for path in found)
+
+
+def _is_usable(path: pathlib.Path, counts: Counts) -> bool:
+    data = read_if_there(path, MAX_IMAGE_BYTES)
+    if data is not None and is_whole(data):
+        return True
+    counts["images that cannot be decoded skipped"] += 1
+    return False
+
+
+def _no_objects() -> RecordObjects:
+    return {
+        "bbox": np.zeros((0, 4), np.float32),
+        "label": np.zeros(0, np.int64),
+        "pose": np.zeros(0, np.int64),
+        "is_truncated": np.zeros(0, bool),
+        "is_difficult": np.zeros(0, bool),
+    }
