@@ -191,8 +191,8 @@ def test_what_weight_masks_leave_of_each_filter():
         kernel = np.asarray(masks[name]["kernel"])
         np.testing.assert_allclose(table.loc[name, "weights_kept"].mean(), kernel.mean(), rtol=1e-12)
         np.testing.assert_allclose(table.loc[name, "score"], plain_filter_l1(name), rtol=1e-5)
-    with pytest.raises(ValueError, match="criterion 'l2', expected one of mean_square, l1"):
-        inspection.masked_filters(ARCHITECTURE, PARAMS, masks, criterion="l2")
+    with pytest.raises(ValueError, match="criterion 'l7', expected one of mean_square, l1"):
+        inspection.masked_filters(ARCHITECTURE, PARAMS, masks, criterion="l7")
     with pytest.raises(ValueError, match="masks do not fit the parameters"):
         inspection.masked_filters(ARCHITECTURE, PARAMS, {})
 

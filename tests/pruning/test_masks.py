@@ -224,7 +224,7 @@ def test_apply_makes_exact_zeros_and_leaves_the_input_alone():
             lambda: pruning.weight_masks(ARCHITECTURE, PARAMS, 0.5, scope="net"),
             "scope 'net', expected one of global, layer",
         ),
-        (lambda: pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, criterion="l2"), "criterion 'l2', expected one of"),
+        (lambda: pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, criterion="l7"), "criterion 'l7', expected one of"),
         (
             lambda: pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, exclude=("conv_01",)),
             "not a convolution; there are conv_00",

@@ -20,10 +20,17 @@ from yolojax.pruning.criteria import (
     Criterion,
     Needs,
     filter_bn_scale,
+    filter_fpgm,
     filter_l1,
+    filter_l2,
+    filter_lamp,
     filter_mean_square,
+    filter_random,
+    weight_lamp,
     weight_magnitude,
+    weight_random,
 )
+from yolojax.pruning.fisher import filter_fisher
 from yolojax.pruning.groups import channel_origins, group_sizes, head_convolutions
 from yolojax.pruning.masks import Amount, filter_masks, keep_all, weight_masks
 from yolojax.pruning.optimizer import MaskedState, change_masks, masked
@@ -36,6 +43,7 @@ from yolojax.pruning.sensitivity import Curve, amounts_from_curves
 from yolojax.pruning.sensitivity_file import Sensitivity, read_sensitivity
 from yolojax.pruning.taylor import filter_taylor
 from yolojax.pruning.types import Scores
+from yolojax.pruning.unpredictability import filter_unpredictability
 
 __all__ = [
     "ALLOCATIONS",
@@ -63,10 +71,16 @@ __all__ = [
     "count_parameters",
     "dense_bytes",
     "filter_bn_scale",
+    "filter_fisher",
+    "filter_fpgm",
     "filter_l1",
+    "filter_l2",
+    "filter_lamp",
     "filter_masks",
     "filter_mean_square",
+    "filter_random",
     "filter_taylor",
+    "filter_unpredictability",
     "group_sizes",
     "head_convolutions",
     "input_moments",
@@ -86,6 +100,8 @@ __all__ = [
     "scores",
     "sparsity",
     "total",
+    "weight_lamp",
     "weight_magnitude",
     "weight_masks",
+    "weight_random",
 ]

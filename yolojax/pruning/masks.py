@@ -43,7 +43,8 @@ def weight_masks(
         Or {convolution: fraction}, which is per layer whatever the scope; layers that it does not name stay whole.
       scope: `global`, one threshold over all kernels, or `layer`, the same fraction of each; None takes the
         criterion's.
-      criterion: a name, `magnitude` (Han et al. 2015); or a `Criterion`, a function or ready scores, see `scores`.
+      criterion: a name in `CRITERIA`, such as `magnitude` (Han et al. 2015); or a `Criterion`, a function or ready
+        scores, see `scores`.
       batch_stats: for a criterion that needs it.
       batches: for a criterion that needs them.
 
@@ -97,9 +98,8 @@ def filter_masks(
         Or {convolution: fraction}, which is per layer whatever the scope; layers that it does not name stay whole.
       scope: `global` or `layer`; None takes what the criterion was published with, such as `layer` for `l1`, and
         `global` for a function or ready scores.
-      criterion: a name: `mean_square` (the study's), `l1` (Li et al. 2016), `bn_scale` (Liu et al. 2017) or `taylor`
-        (Molchanov et al. 2019; needs batch_stats and batches); or a `Criterion`, a function or ready scores, see
-        `scores`.
+      criterion: a name in `CRITERIA`, such as `mean_square` (the study's), `l1` (Li et al. 2016) or `taylor` (Molchanov
+        et al. 2019; needs batch_stats and batches); or a `Criterion`, a function or ready scores, see `scores`.
       batch_stats: for a criterion that needs it.
       batches: for a criterion that needs them.
       min_filters: at least as many stay in each layer, rounded up to whole groups: its best ones.

@@ -18,6 +18,7 @@ def make_scores(settings: PruneSettings, model: Model, batches: Batches | None =
         kind=settings.kind,
         batch_stats=model.batch_stats,
         batches=batches,
+        seed=settings.seed,
     )
 
 

@@ -108,6 +108,7 @@ class PruneSettings(Section):
     round_to: int = option(1, "filters left in a layer are a multiple of it", least=1)
     amounts: str = option("", "a sensitivity.json: the amount is spread over the layers by how much each tolerates")
     images: int = option(128, "training images that a criterion or the repair sees, if it needs any", least=1)
+    seed: int = option(0, "of a criterion that is random", least=0)
     exclude: tuple[str, ...] = option((), "layers whose filters all stay, as in ('conv_00',)")
 
     def __post_init__(self) -> None:
