@@ -138,6 +138,19 @@ def test_weights_per_layer():
         assert (~np.asarray(layer["kernel"])).sum() == round(0.5 * PARAMS[name]["kernel"].size)
 
 
+@pytest.mark.parametrize("amount", [0.0, 0.3, 0.9, 0.98])
+def test_weights_by_erdos_renyi(amount):
+    masks = pruning.weight_masks(ARCHITECTURE, PARAMS, amount, scope="erdos_renyi")
+    counts = pruning.erdos_renyi_counts(
+        {name: layer["kernel"].shape for name, layer in PARAMS.items()}, round(amount * KERNELS)
+    )
+    for name, layer in masks.items():
+        gone, sizes = ~np.asarray(layer["kernel"]), np.abs(PARAMS[name]["kernel"])
+        assert gone.sum() == counts[name]
+        assert sizes[gone].max(initial=0) <= sizes[~gone].min(initial=np.inf)
+    assert sum(counts.values()) == round(amount * KERNELS)
+
+
 @pytest.mark.parametrize("function", [pruning.weight_masks, pruning.filter_masks])
 def test_under_jit(function):
     inner = jax.jit(lambda params: function(ARCHITECTURE, params, 0.4))
@@ -222,7 +235,11 @@ def test_apply_makes_exact_zeros_and_leaves_the_input_alone():
         (lambda: pruning.filter_masks(ARCHITECTURE, PARAMS, -0.1), "amount -0.1, expected a fraction"),
         (
             lambda: pruning.weight_masks(ARCHITECTURE, PARAMS, 0.5, scope="net"),
-            "scope 'net', expected one of global, layer",
+            "scope 'net', expected one of global, layer, erdos_renyi",
+        ),
+        (
+            lambda: pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, scope="erdos_renyi"),
+            "scope 'erdos_renyi', expected one of global, layer$",
         ),
         (lambda: pruning.filter_masks(ARCHITECTURE, PARAMS, 0.5, criterion="l7"), "criterion 'l7', expected one of"),
         (

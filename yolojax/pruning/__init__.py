@@ -17,6 +17,7 @@ from yolojax.pruning.budget import Budget, parse_budget
 from yolojax.pruning.criteria import (
     CRITERIA,
     DEFAULT_CRITERIA,
+    SCOPES,
     Criterion,
     Needs,
     filter_bn_scale,
@@ -30,6 +31,7 @@ from yolojax.pruning.criteria import (
     weight_magnitude,
     weight_random,
 )
+from yolojax.pruning.erdos_renyi import erdos_renyi_counts
 from yolojax.pruning.fisher import filter_fisher
 from yolojax.pruning.groups import channel_origins, group_sizes, head_convolutions
 from yolojax.pruning.masks import Amount, filter_masks, keep_all, weight_masks
@@ -49,6 +51,7 @@ __all__ = [
     "ALLOCATIONS",
     "CRITERIA",
     "DEFAULT_CRITERIA",
+    "SCOPES",
     "Amount",
     "AnyCriterion",
     "Batches",
@@ -70,6 +73,7 @@ __all__ = [
     "count_nonzeros",
     "count_parameters",
     "dense_bytes",
+    "erdos_renyi_counts",
     "filter_bn_scale",
     "filter_fisher",
     "filter_fpgm",

@@ -18,7 +18,11 @@ from yolojax.pruning.taylor import filter_taylor
 from yolojax.pruning.types import Scores
 from yolojax.pruning.unpredictability import filter_unpredictability
 
-Scope = Literal["global", "layer"]
+Scope = Literal["global", "layer", "erdos_renyi"]
+SCOPES: dict[Kind, tuple[Scope, ...]] = {
+    "weight": ("global", "layer", "erdos_renyi"),
+    "filter": ("global", "layer"),
+}
 
 
 class Needs(enum.Enum):
@@ -40,7 +44,8 @@ class Criterion:
       score: a pure function of what `needs` says that returns {convolution: scores}, (filters,) or the kernel's shape.
         What scores lowest is dropped first. Scores of weights are not negative.
       needs: the parameters alone, a seed as well, the batch norm's statistics as well, or training images too.
-      scope: what it was published with: `global` ranks all layers together, `layer` takes the same share of each.
+      scope: what it was published with: `global` ranks all layers together, `layer` takes the same share of each,
+        and `erdos_renyi`, of weights, a smaller one of smaller layers.
       reference: where it was published.
     """
 

@@ -3,7 +3,6 @@
 import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from yolojax.network import AnyArray, Architecture, BatchStats, Leaf, Masks, Params
-from yolojax.pruning.criteria import DEFAULT_CRITERIA, Scope
+from yolojax.pruning.criteria import DEFAULT_CRITERIA, SCOPES
+from yolojax.pruning.erdos_renyi import erdos_renyi_counts
 from yolojax.pruning.groups import group_sizes
 from yolojax.pruning.prunable import Kind, prunable, total
 from yolojax.pruning.scores import AnyCriterion, Batches, resolve
@@ -41,8 +41,8 @@ def weight_masks(
       params: its parameters, float32.
       amount: fraction in [0, 1) of all kernel weights, the head's included; exactly round(amount * count) are dropped.
         Or {convolution: fraction}, which is per layer whatever the scope; layers that it does not name stay whole.
-      scope: `global`, one threshold over all kernels, or `layer`, the same fraction of each; None takes the
-        criterion's.
+      scope: `global`, one threshold over all kernels; `layer`, the same fraction of each; or `erdos_renyi`, for each
+        layer its own, see `erdos_renyi_counts`; None takes the criterion's.
       criterion: a name in `CRITERIA`, such as `magnitude` (Han et al. 2015); or a `Criterion`, a function or ready
         scores, see `scores`.
       batch_stats: for a criterion that needs it.
@@ -219,6 +219,10 @@ def _parts(architecture: Architecture, amount: Amount, scope: str, counts: Mappi
     if isinstance(amount, Mapping):
         _check_names("amount", amount, architecture)
         return [((name,), round(_fraction(amount[name]) * counts[name])) for name in counts if name in amount]
+    if scope == "erdos_renyi":
+        shapes = {conv.name: conv.kernel_shape for conv in architecture.convolutions if conv.name in counts}
+        found = erdos_renyi_counts(shapes, round(_fraction(amount) * size))
+        return [((name,), count) for name, count in found.items()]
     if scope == "layer":
         return [((name,), round(_fraction(amount) * count)) for name, count in counts.items()]
     drop = round(_fraction(amount) * size)
@@ -248,7 +252,7 @@ def _check_names(argument: str, names: Collection[str], architecture: Architectu
 
 def _scope(scope: str | None, criterion: AnyCriterion, kind: Kind) -> str:
     """The scope that was asked for, else the criterion's."""
-    published = resolve(criterion, kind).scope
-    if scope is not None and scope not in get_args(Scope):
-        raise ValueError(f"scope {scope!r}, expected one of {', '.join(get_args(Scope))}")
-    return scope or published
+    chosen = resolve(criterion, kind).scope if scope is None else scope
+    if chosen not in SCOPES[kind]:
+        raise ValueError(f"scope {chosen!r}, expected one of {', '.join(SCOPES[kind])}")
+    return chosen

@@ -102,7 +102,9 @@ class PruneSettings(Section):
     repair: bool = option(False, "what stays of a layer stands in for what went, before any training")
     criterion: str = option("", "how filters or weights are scored; empty: lamp with a budget, else as in the study")
     scope: str = option(
-        "", "without a budget: one threshold or one per layer; empty: as published", choices=("", "global", "layer")
+        "",
+        "one threshold, the same share of each layer, or of weights a share for each; empty: as published",
+        choices=("", *pruning.SCOPES["weight"]),
     )
     min_filters: int = option(1, "without a budget: kept in each layer; in whole groups before a reorg", least=1)
     round_to: int = option(1, "filters left in a layer are a multiple of it", least=1)
@@ -123,6 +125,11 @@ class PruneSettings(Section):
         if self.criterion and self.criterion not in known:
             raise ValueError(
                 f"prune.criterion {self.criterion!r}, expected one of {', '.join(known)} for {self.method}s"
+            )
+
+        if self.scope and self.scope not in pruning.SCOPES[self.kind]:
+            raise ValueError(
+                f"prune.scope {self.scope!r}, expected one of {', '.join(pruning.SCOPES[self.kind])} for {self.method}s"
             )
 
     @property
