@@ -5,6 +5,7 @@ from yolojax.pruning.accounting import (
     LayerRow,
     count_nonzeros,
     count_parameters,
+    count_weights,
     dense_bytes,
     layer_macs,
     layer_table,
@@ -13,7 +14,7 @@ from yolojax.pruning.accounting import (
     sparsity,
 )
 from yolojax.pruning.allocation import ALLOCATIONS, Limits, budget_masks
-from yolojax.pruning.budget import Budget, parse_budget
+from yolojax.pruning.budget import WEIGHT_UNITS, Budget, parse_budget
 from yolojax.pruning.criteria import (
     CRITERIA,
     DEFAULT_CRITERIA,
@@ -46,12 +47,14 @@ from yolojax.pruning.sensitivity_file import Sensitivity, read_sensitivity
 from yolojax.pruning.taylor import filter_taylor
 from yolojax.pruning.types import Scores
 from yolojax.pruning.unpredictability import filter_unpredictability
+from yolojax.pruning.weight_budget import check_weight_budget, weight_budget_masks
 
 __all__ = [
     "ALLOCATIONS",
     "CRITERIA",
     "DEFAULT_CRITERIA",
     "SCOPES",
+    "WEIGHT_UNITS",
     "Amount",
     "AnyCriterion",
     "Batches",
@@ -70,8 +73,10 @@ __all__ = [
     "budget_masks",
     "change_masks",
     "channel_origins",
+    "check_weight_budget",
     "count_nonzeros",
     "count_parameters",
+    "count_weights",
     "dense_bytes",
     "erdos_renyi_counts",
     "filter_bn_scale",
@@ -104,6 +109,7 @@ __all__ = [
     "scores",
     "sparsity",
     "total",
+    "weight_budget_masks",
     "weight_lamp",
     "weight_magnitude",
     "weight_masks",
