@@ -1,7 +1,6 @@
 """Masks: trees of bool like params, True keeps. Scores and an amount go in; pure functions, under jit as well."""
 
 import functools
-import math
 from collections.abc import Collection, Mapping, Sequence
 
 import jax
@@ -12,7 +11,7 @@ from jaxtyping import Bool
 from yolojax.network import AnyArray, Architecture, BatchStats, Leaf, Masks, Params
 from yolojax.pruning.criteria import DEFAULT_CRITERIA, SCOPES
 from yolojax.pruning.erdos_renyi import erdos_renyi_counts
-from yolojax.pruning.groups import group_sizes
+from yolojax.pruning.groups import grid_unit, group_sizes
 from yolojax.pruning.prunable import Kind, prunable, total
 from yolojax.pruning.scores import AnyCriterion, Batches, resolve
 from yolojax.pruning.scores import scores as make_scores
@@ -104,7 +103,8 @@ def filter_masks(
       batches: for a criterion that needs them.
       min_filters: at least as many stay in each layer, rounded up to whole groups: its best ones.
       round_to: each layer that loses filters keeps a multiple of this many, rounded up, or all: its best ones. Hardware
-        likes multiples of 8. Before a reorg it is whole groups that are counted.
+        likes multiples of 8. Before a reorg it is whole groups that are counted. A layer narrower than four steps is
+        left as it is, see `grid_unit`.
       exclude: names of convolutions that stay whole. The head always does, and so do convolutions that reach a reorg
         unaligned.
 
@@ -181,7 +181,7 @@ def keep_groups(
 
 def _round_up(keep: jax.Array, scores: jax.Array, size: int, multiple: int) -> jax.Array:
     """(groups,) bool with more kept, the best ones, so that the filters are a multiple; all where that is too many."""
-    unit = math.lcm(size, multiple) // size
+    unit = grid_unit(keep.size * size, size, multiple)
     kept = jnp.sum(keep, dtype=jnp.int32)
     more = jnp.minimum(-(-kept // unit) * unit, keep.size)
     return keep | (_ranks(scores) >= keep.size - more)

@@ -111,7 +111,7 @@ class PruneSettings(Section):
         choices=("", *pruning.SCOPES["weight"]),
     )
     min_filters: int = option(1, "without a budget: kept in each layer; in whole groups before a reorg", least=1)
-    round_to: int = option(1, "filters left in a layer are a multiple of it", least=1)
+    round_to: int = option(1, "filters left in a layer of four times as many are a multiple of it", least=1)
     amounts: str = option("", "a sensitivity.json: the amount is spread over the layers by how much each tolerates")
     images: int = option(128, "training images that a criterion or the repair sees, if it needs any", least=1)
     seed: int = option(0, "of a criterion that is random", least=0)
