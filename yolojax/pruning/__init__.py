@@ -42,7 +42,7 @@ from yolojax.pruning.removal import remove_filters
 from yolojax.pruning.repair import input_moments, repair
 from yolojax.pruning.schedules import one_shot, polynomial
 from yolojax.pruning.scores import AnyCriterion, Batches, scores
-from yolojax.pruning.sensitivity import Curve, amounts_from_curves
+from yolojax.pruning.sensitivity import Curve, amounts_from_curves, sensitivity_scores
 from yolojax.pruning.sensitivity_file import Sensitivity, read_sensitivity
 from yolojax.pruning.taylor import filter_taylor
 from yolojax.pruning.types import Scores
@@ -107,6 +107,7 @@ __all__ = [
     "remove_filters",
     "repair",
     "scores",
+    "sensitivity_scores",
     "sparsity",
     "total",
     "weight_budget_masks",

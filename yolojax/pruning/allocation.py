@@ -94,7 +94,7 @@ def budget_masks(
     if (smallest := cost_without(droppable)) > target:
         raise ValueError(
             f"a cost of {target:,.0f} cannot be met, expected at least {smallest:,.0f} (of {cost(architecture):,.0f}), "
-            "which is what the floor of each layer leaves"
+            "which is what each layer keeps in any case"
         )
     low, high = 0, droppable
     while low < high:  # the fewest that are enough

@@ -65,6 +65,9 @@ def _budget_masks(settings: PruneSettings, model: Model, scores: Scores, size: i
             scope=settings.chosen_scope,
             steps=BYTES_STEPS if budget.unit == "bytes" else None,
         )
+    if settings.amounts:
+        curves, original, _ = _read_curves(settings, model.architecture)
+        scores = pruning.sensitivity_scores(model.architecture, scores, curves, original)
     return pruning.budget_masks(
         model.architecture,
         model.params,
@@ -107,6 +110,12 @@ def check(settings: PruneSettings, model: Model, size: int) -> None:
 
 def read_amounts(settings: PruneSettings, architecture: Architecture) -> dict[str, float]:
     """Per-layer amounts that drop `prune.amount` in all, from the sensitivity analysis that the settings name."""
+    curves, original, total = _read_curves(settings, architecture)
+    return pruning.amounts_from_curves(curves, original, settings.amount, total)
+
+
+def _read_curves(settings: PruneSettings, architecture: Architecture) -> tuple[dict[str, pruning.Curve], float, int]:
+    """The curves of the analysis that the settings name, the unpruned network's mAP, and what its shares are of."""
     path = settings.amounts
     found = pruning.read_sensitivity(path)
     if found["method"] != settings.method:
@@ -121,4 +130,4 @@ def read_amounts(settings: PruneSettings, architecture: Architecture) -> dict[st
         for name, layer in found["layers"].items()
         if name not in settings.exclude
     }
-    return pruning.amounts_from_curves(curves, found["original"], settings.amount, found["total"])
+    return curves, found["original"], found["total"]

@@ -112,7 +112,7 @@ class PruneSettings(Section):
     )
     min_filters: int = option(1, "without a budget: kept in each layer; in whole groups before a reorg", least=1)
     round_to: int = option(1, "filters left in a layer of four times as many are a multiple of it", least=1)
-    amounts: str = option("", "a sensitivity.json: the amount is spread over the layers by how much each tolerates")
+    amounts: str = option("", "a sensitivity.json: what goes is spread over the layers by how much each tolerates")
     images: int = option(128, "training images that a criterion or the repair sees, if it needs any", least=1)
     seed: int = option(0, "of a criterion that is random", least=0)
     exclude: tuple[str, ...] = option((), "layers whose filters all stay, as in ('conv_00',)")
@@ -123,8 +123,6 @@ class PruneSettings(Section):
             raise ValueError("prune.repair is for filters; prune.method is weight")
         if self.budget:
             self._check_budget(pruning.parse_budget(self.budget))
-        if self.budget and self.amounts:
-            raise ValueError("prune.budget and prune.amounts both say how much goes; give one of them")
         known = [name for name, criterion in pruning.CRITERIA.items() if criterion.kind == self.method]
         if self.criterion and self.criterion not in known:
             raise ValueError(
@@ -137,6 +135,13 @@ class PruneSettings(Section):
             )
 
     def _check_budget(self, budget: pruning.Budget) -> None:
+        if self.amounts and self.method == "weight":
+            raise ValueError("prune.budget with prune.amounts is for filters; prune.method is weight")
+        if self.amounts and self.allocation == "uniform":
+            raise ValueError(
+                "prune.allocation 'uniform' takes the same share of each layer, so prune.amounts would say nothing; "
+                "leave one of them out"
+            )
         if self.method == "weight" and budget.unit not in pruning.WEIGHT_UNITS:
             raise ValueError(
                 f"prune.budget {self.budget!r}, expected {' or '.join(pruning.WEIGHT_UNITS)} and how much for weights: "
