@@ -48,3 +48,23 @@ def test_what_cannot_be_met():
     message = rf"a cost of 5 cannot be met, expected at least {REST + 1} \(of {REST + KERNELS:,}\)"
     with pytest.raises(ValueError, match=message):
         make(pruning.count_nonzeros, 5)
+
+
+def test_a_linear_cost_needs_few_looks_and_any_other_at_most_twice_those_of_bisection():
+    looks = []
+
+    def curved(params):
+        looks.append(None)
+        return pruning.count_weights(params) ** 4
+
+    masks = make(curved, 2000**4)
+    assert pruning.count_weights(pruning.apply_masks(PARAMS, masks)) == 2000
+    assert len(looks) <= 2 * np.log2(KERNELS) + 3
+    looks.clear()
+
+    def linear(params):
+        looks.append(None)
+        return pruning.count_weights(params)
+
+    make(linear, 2000)
+    assert len(looks) <= 6

@@ -1,5 +1,7 @@
-"""How many single weights go so that a budget holds: the fewest that are enough, by bisection."""
+"""How many single weights go so that a budget holds: the fewest that are enough."""
 
+import itertools
+import math
 from collections.abc import Callable
 
 from yolojax.network import Architecture, Masks, Params, apply_masks
@@ -36,27 +38,39 @@ def weight_budget_masks(
 
     Raises ValueError for a target that cannot be met, with the smallest that can.
     """
-    check_weight_budget(architecture, params, scores, cost=cost, target=target, scope=scope)
     most = total(architecture, "weight") - 1
     step = 1 if steps is None else -(-most // steps)
-    low, high = 0, -(-most // step)  # in steps; `high` is enough
-    while low < high:
-        middle = (low + high) // 2
-        masks = _masks(architecture, params, scores, scope, middle * step)
-        low, high = (low, middle) if cost(apply_masks(params, masks)) <= target else (middle + 1, high)
-    return _masks(architecture, params, scores, scope, min(low * step, most))
+
+    def masks(place: int) -> Masks:
+        return _masks(architecture, params, scores, scope, min(place * step, most))
+
+    low, high = 0, -(-most // step)  # in steps; `low` is not enough, `high` is
+    above = cost(params)
+    if above <= target:
+        return masks(0)
+    below = check_weight_budget(architecture, params, scores, cost=cost, target=target, scope=scope)
+    turns = itertools.count()
+    while high - low > 1:
+        # Costs are nearly linear, so a straight line finds the place at once; halving in between bounds the search.
+        share = (above - target) / (above - below) if next(turns) % 2 == 0 else 0.5
+        middle = min(max(low + math.ceil(share * (high - low)), low + 1), high - 1)
+        found = cost(apply_masks(params, masks(middle)))
+        low, high = (low, middle) if found <= target else (middle, high)
+        above, below = (above, found) if found <= target else (found, below)
+    return masks(high)
 
 
 def check_weight_budget(
     architecture: Architecture, params: Params, scores: Scores, *, cost: WeightCost, target: float, scope: str
-) -> None:
-    """Raises ValueError where all weights but one may go and the rest still costs more than `target`."""
+) -> float:
+    """What is left costs without all weights but one. Raises ValueError where that is more than `target`."""
     masks = _masks(architecture, params, scores, scope, total(architecture, "weight") - 1)
     if (smallest := cost(apply_masks(params, masks))) > target:
         raise ValueError(
             f"a cost of {target:,.0f} cannot be met, expected at least {smallest:,.0f} (of {cost(params):,.0f}), "
             "which is what is left without kernel weights"
         )
+    return smallest
 
 
 def _masks(architecture: Architecture, params: Params, scores: Scores, scope: str, dropped: int) -> Masks:
