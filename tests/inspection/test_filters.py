@@ -38,7 +38,7 @@ OPTIONS = [
     {"amount": 0.4},
     {"amount": 0.4, "min_filters": 3, "exclude": ("conv_02", "conv_06")},
     {"amount": 0.6, "min_filters": 5},
-    {"amount": 0.4, "round_to": 3},
+    {"amount": 0.4, "round_to": 2},
     {"amount": 0.5, "criterion": "l1"},
     {"amount": 0.3, "criterion": "l1", "scope": "global"},
     {"amount": 0.5, "criterion": pruning.CRITERIA["mean_square"]},
@@ -99,11 +99,11 @@ def test_the_best_of_a_layer_stay_below_the_threshold():
 
 def test_what_a_grid_takes_back():
     free = inspection.filters(ARCHITECTURE, PARAMS, 0.4)
-    grid = inspection.filters(ARCHITECTURE, PARAMS, 0.4, round_to=3)
+    grid = inspection.filters(ARCHITECTURE, PARAMS, 0.4, round_to=2)
     back = grid["kept"] & ~free["kept"]
     assert back.any()
     assert (grid["threshold"].dropna() == free["threshold"].dropna()).all()
-    assert grid.loc[back, "reason"].isin(["kept for a multiple of 3", "kept for a multiple of 12"]).all()
+    assert grid.loc[back, "reason"].isin(["kept for a multiple of 2"]).all()
     assert grid.loc[~back, "reason"].equals(free.loc[~back, "reason"])
 
 
@@ -191,8 +191,8 @@ def test_what_weight_masks_leave_of_each_filter():
         kernel = np.asarray(masks[name]["kernel"])
         np.testing.assert_allclose(table.loc[name, "weights_kept"].mean(), kernel.mean(), rtol=1e-12)
         np.testing.assert_allclose(table.loc[name, "score"], plain_filter_l1(name), rtol=1e-5)
-    with pytest.raises(ValueError, match="criterion 'l2', expected one of mean_square, l1"):
-        inspection.masked_filters(ARCHITECTURE, PARAMS, masks, criterion="l2")
+    with pytest.raises(ValueError, match="criterion 'l7', expected one of mean_square, l1"):
+        inspection.masked_filters(ARCHITECTURE, PARAMS, masks, criterion="l7")
     with pytest.raises(ValueError, match="masks do not fit the parameters"):
         inspection.masked_filters(ARCHITECTURE, PARAMS, {})
 

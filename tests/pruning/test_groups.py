@@ -2,6 +2,7 @@ import pytest
 
 from yolojax import pruning
 from yolojax.network import Architecture, Convolutional, Maxpool, Net, Reorg, Route
+from yolojax.pruning.groups import grid_unit
 
 
 def conv(filters):
@@ -50,3 +51,20 @@ def test_origins_follow_a_route_and_a_reorg():
     origins = [o.tolist() for o in pruning.channel_origins(architecture)]
     assert origins[2] == [[1, 0], [1, 1], [0, 0], [0, 1], [0, 2], [0, 3]]
     assert origins[4] == [[0, 0], [0, 1], [0, 2], [0, 3]] * 4
+
+
+@pytest.mark.parametrize(
+    ("filters", "size", "multiple", "unit"),
+    [
+        (64, 1, 8, 8),
+        (32, 1, 8, 8),
+        (31, 1, 8, 1),
+        (16, 1, 8, 1),
+        (64, 4, 8, 2),
+        (64, 4, 3, 3),
+        (44, 4, 3, 1),
+        (5, 1, 1, 1),
+    ],
+)
+def test_a_layer_narrower_than_four_steps_has_no_grid(filters, size, multiple, unit):
+    assert grid_unit(filters, size, multiple) == unit

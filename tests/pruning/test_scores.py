@@ -142,9 +142,9 @@ def test_scores_that_do_not_fit_are_listed(change, problem):
         (
             pruning.filter_masks,
             "magnitude",
-            "criterion 'magnitude', expected one of mean_square, l1, lamp, bn_scale, taylor",
+            "criterion 'magnitude', expected one of mean_square, l1, l2, fpgm, lamp, bn_scale, taylor, fisher, ",
         ),
-        (pruning.weight_masks, "l1", "criterion 'l1', expected one of magnitude$"),
+        (pruning.weight_masks, "l1", "criterion 'l1', expected one of magnitude, weight_lamp, weight_random$"),
         (
             pruning.weight_masks,
             pruning.CRITERIA["l1"],

@@ -90,9 +90,9 @@ def test_weights_stay_dropped_through_retraining(pruning_recipe, trained, tmp_pa
 
 
 def test_filters_on_a_grid_and_what_that_costs(pruning_recipe, tmp_path):
-    report = runs.run_pruning(pruning_recipe.replace(prune={"round_to": 8}, train={"steps": 1}), tmp_path)
+    report = runs.run_pruning(pruning_recipe.replace(prune={"round_to": 2}, train={"steps": 1}), tmp_path)
     architecture = darknet.read_cfg(tmp_path / "model.cfg")
-    assert all(conv.layer.filters % 8 == 0 or conv.layer.filters == 4 for conv in architecture.convolutions[:-1])
+    assert all(conv.layer.filters % 2 == 0 for conv in architecture.convolutions[:-1])
     assert report.off_grid["parameters"] < report.stages[2].parameters
     assert report.off_grid["macs"] < report.stages[2].macs
     assert f"{report.off_grid['parameters']:,} parameters in place of" in (tmp_path / "report.md").read_text()
@@ -118,6 +118,18 @@ def test_to_a_budget_with_repair_and_no_training(pruning_recipe, tmp_path):
         runs.run_training(recipe, tmp_path / "training")
 
 
+@pytest.mark.parametrize("budget", ["weights=5%", "bytes=30%"])
+def test_weights_to_a_budget(pruning_recipe, tmp_path, budget):
+    recipe = pruning_recipe.replace(prune={"method": "weight", "budget": budget}, train={"steps": 1})
+    original, pruned, retrained = runs.run_pruning(recipe, tmp_path).stages
+    assert retrained.nonzero <= pruned.nonzero < original.nonzero
+    model = export.open_model(str(tmp_path / "model.weights"))
+    if budget.startswith("bytes"):
+        assert 0.29 * original.weights_bytes < pruned.compressed_bytes <= 0.3 * original.weights_bytes
+    else:
+        assert pruning.count_weights(model.params) == int(0.05 * pruning.total(model.architecture, "weight"))
+
+
 def test_a_criterion_that_sees_batches(pruning_recipe, tmp_path):
     recipe = pruning_recipe.replace(prune={"criterion": "taylor", "images": 4}, train={"steps": 0, "epochs": 0})
     report = runs.run_pruning(recipe, tmp_path)
@@ -140,9 +152,19 @@ def test_retraining_a_pruned_checkpoint(recipe, filter_run, tmp_path):
         ("prune", {"exclude": ("conv_99",)}, "exclude names 'conv_99'"),
         ("model", {"start": "nowhere.weights"}, "nowhere.weights: no such file or folder"),
         ("model", {"dtype": "float16"}, "model.dtype 'float16', expected 'float32' or 'bfloat16'"),
-        ("prune", {"budget": "macs=half"}, "budget 'macs=half', expected macs or params or bytes and how much"),
+        (
+            "prune",
+            {"budget": "macs=half"},
+            "budget 'macs=half', expected macs or params or bytes or filters or weights and",
+        ),
         ("prune", {"budget": "macs=1%"}, "a cost of 4,429 cannot be met, expected at least 35,760"),
-        ("prune", {"method": "weight", "repair": True}, "prune.budget and prune.repair are for filters"),
+        ("prune", {"method": "weight", "repair": True}, "prune.repair is for filters; prune.method is weight"),
+        (
+            "prune",
+            {"method": "weight", "budget": "macs=50%"},
+            "'macs=50%', expected weights or params or bytes and how",
+        ),
+        ("prune", {"method": "weight", "budget": "params=1"}, "a cost of 1 cannot be met, expected at least"),
         ("train", {"learning_rate": float("nan")}, "train.learning_rate nan, expected at least 0"),
         ("train", {"jitter": 1.5}, r"train.jitter 1.5, expected 0\.\.1"),
         ("train", {"distill_features": 1.0}, "train.distill_features 1.0 and train.distill_layers .*: give both"),

@@ -39,7 +39,11 @@ def test_every_field_says_what_it_is():
         ("train", {"flip": 1}, "train.flip 1, expected True or False"),
         ("train", {"optimizer": "lion"}, "train.optimizer 'lion', expected 'sgd' or 'adam'"),
         ("prune", {"amount": 1}, "prune.amount 1.0, expected from 0 to below 1"),
-        ("prune", {"method": "weight", "criterion": "l1"}, "'l1', expected one of magnitude for weights"),
+        (
+            "prune",
+            {"method": "weight", "criterion": "l1"},
+            "'l1', expected one of magnitude, weight_lamp, weight_random for weights",
+        ),
         ("prune", {"amout": 0.2}, "the config has no field prune.amout; did you mean amount?"),
     ],
 )

@@ -35,6 +35,11 @@ def count_nonzeros(params: Tree | Mapping[str, AnyArray]) -> int:
     return sum(int(np.count_nonzero(np.asarray(leaf))) for leaf in jax.tree.leaves(params))
 
 
+def count_weights(params: Params) -> int:
+    """Kernel weights that are not 0."""
+    return sum(int(np.count_nonzero(np.asarray(layer["kernel"]))) for layer in params.values())
+
+
 def sparsity(params: Params) -> dict[str, float]:
     """{path as in conv_00/kernel: fraction of zeros}."""
     return {path: 1 - int(np.count_nonzero(np.asarray(leaf))) / leaf.size for path, leaf in leaf_paths(params).items()}

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from yolojax.network import Architecture, Masks, Params, with_filters
-from yolojax.pruning.groups import group_sizes
+from yolojax.pruning.groups import grid_unit, group_sizes
 from yolojax.pruning.masks import masks_of_filters
 from yolojax.pruning.prunable import prunable
 from yolojax.pruning.types import Scores
@@ -28,7 +28,10 @@ ALLOCATIONS: dict[str, Callable[[Float[np.ndarray, " groups"], float], Float[np.
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What each layer keeps whatever its scores: a share `floor` of its filters, in multiples of `round_to`."""
+    """What each layer keeps whatever its scores: a share `floor` of its filters, in multiples of `round_to`.
+
+    A layer narrower than four multiples is not on that grid.
+    """
 
     floor: float = 0.1
     round_to: int = 1
@@ -91,7 +94,7 @@ def budget_masks(
     if (smallest := cost_without(droppable)) > target:
         raise ValueError(
             f"a cost of {target:,.0f} cannot be met, expected at least {smallest:,.0f} (of {cost(architecture):,.0f}), "
-            "which is what the floor of each layer leaves"
+            "which is what each layer keeps in any case"
         )
     low, high = 0, droppable
     while low < high:  # the fewest that are enough
@@ -120,7 +123,7 @@ def _layers(
     worth, units = {}, {}
     for name, each in costs.items():
         groups = np.asarray(scores[name], np.float64).reshape(-1, sizes[name]).mean(axis=1)
-        units[name] = math.lcm(sizes[name], limits.round_to) // sizes[name]
+        units[name] = grid_unit(groups.size * sizes[name], sizes[name], limits.round_to)
         worth[name] = _worth(groups, each, units[name], allocation, limits.floor)
     flat = np.concatenate([*worth.values(), np.zeros(0)])
     parts = np.split(ranks(flat), np.cumsum([groups.size for groups in worth.values()]))

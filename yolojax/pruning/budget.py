@@ -1,4 +1,4 @@
-"""Budgets as a user writes them: what may be left of the work, the parameters or the bytes."""
+"""Budgets as a user writes them: what may be left of the work, the parameters, the bytes, the filters or weights."""
 
 import dataclasses
 import re
@@ -7,21 +7,29 @@ from collections.abc import Callable, Mapping
 from yolojax.network import Architecture
 from yolojax.pruning import accounting
 from yolojax.pruning.allocation import Cost
+from yolojax.pruning.prunable import total
 
 # The pixels of an image's side -> what an architecture costs.
 COSTS: dict[str, Callable[[int], Cost]] = {
     "macs": lambda size: lambda architecture: accounting.macs(architecture, size, size),
     "params": lambda size: accounting.architecture_parameters,
     "bytes": lambda size: accounting.dense_bytes,
+    "filters": lambda size: lambda architecture: total(architecture, "filter"),
+    "weights": lambda size: lambda architecture: total(architecture, "weight"),
 }
+# What is left of when single weights go: their zeros neither work less nor leave filters out.
+WEIGHT_UNITS = ("weights", "params", "bytes")
 SUFFIXES: Mapping[str, float] = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
 TEXT = re.compile(r"(?P<unit>[a-z]+)=(?P<number>[0-9]*\.?[0-9]+)(?P<suffix>%|[KMG]?)B?")
 
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """At most `value` of a unit: of multiply-accumulates for one image, parameters, or bytes of the `.weights` file.
+    """At most `value` of a unit.
 
+    Units: `macs`, multiply-accumulates for one image; `params`, learned parameters; `bytes` of the `.weights` file;
+    `filters` before the head; `weights`, those of the kernels. Where single weights go, `params` and `weights` count
+    what is not 0, and `bytes` those of the compressed file; a share of them is of the `.weights` file even so.
     With `share`, `value` is a fraction of what the unpruned network has.
     """
 
@@ -39,7 +47,10 @@ class Budget:
 
 
 def parse_budget(text: str) -> Budget:
-    """A budget from `macs=30%`, `params=1M`, `bytes=1.5MB`: a unit, and a share or a number. Raises ValueError."""
+    """A budget from `macs=30%`, `params=1M`, `bytes=1.5MB`: a unit of `COSTS`, and a share or a number.
+
+    Raises ValueError for anything else.
+    """
     found = TEXT.fullmatch(text)
     if found is None or found["unit"] not in COSTS:
         raise ValueError(f"budget {text!r}, expected {' or '.join(COSTS)} and how much, as in macs=30% or params=1M")

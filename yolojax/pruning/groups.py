@@ -12,6 +12,7 @@ import numpy as np
 
 from yolojax.network import Architecture, Convolutional, Layer, Maxpool, Region, Reorg, Route, walk
 
+GRID_STEPS = 4  # of a grid, that a layer has to be wide for the grid to hold for it
 # A channel's origin: (layer of the convolution, filter); the image is layer -1.
 Origins = np.ndarray
 
@@ -57,6 +58,16 @@ def group_sizes(architecture: Architecture) -> dict[str, int]:
                 sizes[conv] = math.lcm(sizes[conv], _aligned_size(inputs, conv, layer.stride**2))
     heads = head_convolutions(architecture)
     return {conv.name: 0 if conv.name in heads else sizes[conv.index] for conv in architecture.convolutions}
+
+
+def grid_unit(filters: int, size: int, multiple: int) -> int:
+    """The step of a layer's grid, in groups of `size` filters: what stays is a multiple of it, so of `multiple`.
+
+    1, which is no grid, for a layer narrower than four steps: there a step is more than a quarter of the layer, so that
+    rounding would decide what stays, and little work is at stake.
+    """
+    step = math.lcm(size, multiple)
+    return step // size if filters >= GRID_STEPS * step else 1
 
 
 def head_convolutions(architecture: Architecture) -> frozenset[str]:

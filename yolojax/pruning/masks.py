@@ -1,9 +1,7 @@
 """Masks: trees of bool like params, True keeps. Scores and an amount go in; pure functions, under jit as well."""
 
 import functools
-import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import get_args
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +9,9 @@ import numpy as np
 from jaxtyping import Bool
 
 from yolojax.network import AnyArray, Architecture, BatchStats, Leaf, Masks, Params
-from yolojax.pruning.criteria import DEFAULT_CRITERIA, Scope
-from yolojax.pruning.groups import group_sizes
+from yolojax.pruning.criteria import DEFAULT_CRITERIA, SCOPES
+from yolojax.pruning.erdos_renyi import erdos_renyi_counts
+from yolojax.pruning.groups import grid_unit, group_sizes
 from yolojax.pruning.prunable import Kind, prunable, total
 from yolojax.pruning.scores import AnyCriterion, Batches, resolve
 from yolojax.pruning.scores import scores as make_scores
@@ -41,9 +40,10 @@ def weight_masks(
       params: its parameters, float32.
       amount: fraction in [0, 1) of all kernel weights, the head's included; exactly round(amount * count) are dropped.
         Or {convolution: fraction}, which is per layer whatever the scope; layers that it does not name stay whole.
-      scope: `global`, one threshold over all kernels, or `layer`, the same fraction of each; None takes the
-        criterion's.
-      criterion: a name, `magnitude` (Han et al. 2015); or a `Criterion`, a function or ready scores, see `scores`.
+      scope: `global`, one threshold over all kernels; `layer`, the same fraction of each; or `erdos_renyi`, for each
+        layer its own, see `erdos_renyi_counts`; None takes the criterion's.
+      criterion: a name in `CRITERIA`, such as `magnitude` (Han et al. 2015); or a `Criterion`, a function or ready
+        scores, see `scores`.
       batch_stats: for a criterion that needs it.
       batches: for a criterion that needs them.
 
@@ -97,14 +97,14 @@ def filter_masks(
         Or {convolution: fraction}, which is per layer whatever the scope; layers that it does not name stay whole.
       scope: `global` or `layer`; None takes what the criterion was published with, such as `layer` for `l1`, and
         `global` for a function or ready scores.
-      criterion: a name: `mean_square` (the study's), `l1` (Li et al. 2016), `bn_scale` (Liu et al. 2017) or `taylor`
-        (Molchanov et al. 2019; needs batch_stats and batches); or a `Criterion`, a function or ready scores, see
-        `scores`.
+      criterion: a name in `CRITERIA`, such as `mean_square` (the study's), `l1` (Li et al. 2016) or `taylor` (Molchanov
+        et al. 2019; needs batch_stats and batches); or a `Criterion`, a function or ready scores, see `scores`.
       batch_stats: for a criterion that needs it.
       batches: for a criterion that needs them.
       min_filters: at least as many stay in each layer, rounded up to whole groups: its best ones.
       round_to: each layer that loses filters keeps a multiple of this many, rounded up, or all: its best ones. Hardware
-        likes multiples of 8. Before a reorg it is whole groups that are counted.
+        likes multiples of 8. Before a reorg it is whole groups that are counted. A layer narrower than four steps is
+        left as it is, see `grid_unit`.
       exclude: names of convolutions that stay whole. The head always does, and so do convolutions that reach a reorg
         unaligned.
 
@@ -181,7 +181,7 @@ def keep_groups(
 
 def _round_up(keep: jax.Array, scores: jax.Array, size: int, multiple: int) -> jax.Array:
     """(groups,) bool with more kept, the best ones, so that the filters are a multiple; all where that is too many."""
-    unit = math.lcm(size, multiple) // size
+    unit = grid_unit(keep.size * size, size, multiple)
     kept = jnp.sum(keep, dtype=jnp.int32)
     more = jnp.minimum(-(-kept // unit) * unit, keep.size)
     return keep | (_ranks(scores) >= keep.size - more)
@@ -219,6 +219,10 @@ def _parts(architecture: Architecture, amount: Amount, scope: str, counts: Mappi
     if isinstance(amount, Mapping):
         _check_names("amount", amount, architecture)
         return [((name,), round(_fraction(amount[name]) * counts[name])) for name in counts if name in amount]
+    if scope == "erdos_renyi":
+        shapes = {conv.name: conv.kernel_shape for conv in architecture.convolutions if conv.name in counts}
+        found = erdos_renyi_counts(shapes, round(_fraction(amount) * size))
+        return [((name,), count) for name, count in found.items()]
     if scope == "layer":
         return [((name,), round(_fraction(amount) * count)) for name, count in counts.items()]
     drop = round(_fraction(amount) * size)
@@ -248,7 +252,7 @@ def _check_names(argument: str, names: Collection[str], architecture: Architectu
 
 def _scope(scope: str | None, criterion: AnyCriterion, kind: Kind) -> str:
     """The scope that was asked for, else the criterion's."""
-    published = resolve(criterion, kind).scope
-    if scope is not None and scope not in get_args(Scope):
-        raise ValueError(f"scope {scope!r}, expected one of {', '.join(get_args(Scope))}")
-    return scope or published
+    chosen = resolve(criterion, kind).scope if scope is None else scope
+    if chosen not in SCOPES[kind]:
+        raise ValueError(f"scope {chosen!r}, expected one of {', '.join(SCOPES[kind])}")
+    return chosen

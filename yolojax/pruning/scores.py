@@ -26,6 +26,7 @@ def scores(
     kind: Kind,
     batch_stats: BatchStats | None = None,
     batches: Batches | None = None,
+    seed: int = 0,
 ) -> dict[str, Float[jax.Array, "..."]]:
     """What each weight or filter is worth.
 
@@ -37,6 +38,7 @@ def scores(
       kind: `weight` or `filter`: what is scored.
       batch_stats: the batch norm's mean and var, for a criterion that needs them.
       batches: training batches, for a criterion that needs them.
+      seed: for a criterion that is random.
 
     Returns:
       {convolution: float32}, in the order of the layers.
@@ -47,7 +49,7 @@ def scores(
         score is negative. Convolutions whose filters all have to stay, such as the head, need no scores.
     """
     found = resolve(criterion, kind)
-    result = found.score(architecture, *_arguments(found, params, batch_stats, batches))
+    result = found.score(architecture, *_arguments(found, params, batch_stats, batches, seed))
     _check(found, architecture, result)
     ordered = {conv.name: jnp.asarray(result[conv.name]) for conv in architecture.convolutions if conv.name in result}
     ordered = {name: values.astype(jnp.float32) for name, values in ordered.items()}
@@ -80,11 +82,13 @@ def resolve(criterion: object, kind: Kind) -> Criterion:
 
 
 def _arguments(
-    criterion: Criterion, params: Params, batch_stats: BatchStats | None, batches: Batches | None
+    criterion: Criterion, params: Params, batch_stats: BatchStats | None, batches: Batches | None, seed: int
 ) -> tuple[object, ...]:
     """What the criterion's function takes after the architecture."""
     if criterion.needs is Needs.PARAMS:
         return (params,)
+    if criterion.needs is Needs.SEED:
+        return params, seed
     if batch_stats is None:
         raise _not_given(criterion, "batch_stats", "variables['batch_stats']")
     variables = {"params": params, "batch_stats": batch_stats}

@@ -1,12 +1,22 @@
-"""From a sensitivity analysis to amounts per layer, which Han et al. 2015 and Li et al. 2016 (3.2) choose by eye."""
+"""From a sensitivity analysis to amounts per layer, which Han et al. 2015 and Li et al. 2016 (3.2) choose by eye.
+
+Or, for a budget, to what each filter is worth: what its layer loses up to it.
+"""
 
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
+
+from yolojax.network import Architecture
+from yolojax.pruning.allocation import ranks
+from yolojax.pruning.groups import group_sizes
+from yolojax.pruning.types import Scores
 
 Point = tuple[float, float]
+TIE = 1e-9  # of mAP: where a curve is flat, filters still go in the order of their scores
 
 
 class Curve(NamedTuple):
@@ -58,6 +68,41 @@ def amounts_from_curves(curves: Mapping[str, Curve], original: float, amount: fl
     gap = dropped(more) - dropped(less)
     share = (target - dropped(less)) / gap if gap > 0 else 0.0
     return {name: less[name] + share * (more[name] - less[name]) for name in curves}
+
+
+def sensitivity_scores(
+    architecture: Architecture, scores: Scores, curves: Mapping[str, Curve], original: float
+) -> Scores:
+    """What each filter is worth by its place in its layer: the mAP that the layer alone loses up to it.
+
+    For `budget_masks`: the layers then compare by what was measured, and only within a layer `scores` decide.
+
+    Args:
+      architecture: the network.
+      scores: {convolution: (filters,)}; of a group before a reorg the mean counts.
+      curves: one per layer that may be pruned; amounts ascending.
+      original: mAP of the unpruned network.
+
+    Returns:
+      {convolution: (filters,)} float64. Between measured points a curve is straight, and it never rises, as in
+      `amounts_from_curves`. Infinite, so that they stay: filters beyond their layer's largest measured amount, those of
+      a layer without a curve, and those whose score is not finite.
+    """
+    sizes = group_sizes(architecture)
+    worth = {}
+    for name, values in scores.items():
+        size = sizes[name] or 1
+        groups = np.asarray(values, np.float64).reshape(-1, size).mean(axis=1)
+        lost = _lost(groups, curves[name], original) if name in curves else np.full(groups.size, np.inf)
+        worth[name] = np.repeat(lost, size)
+    return worth
+
+
+def _lost(groups: Float[np.ndarray, " groups"], curve: Curve, original: float) -> Float[np.ndarray, " groups"]:
+    share = (ranks(groups) + 1) / groups.size
+    amounts, left = zip(*_falling(curve, original), strict=True)
+    stays = ~np.isfinite(groups) | (share > amounts[-1] + TIE)
+    return np.where(stays, np.inf, original - np.interp(share, amounts, left) + TIE * share)
 
 
 def _falling(curve: Curve, original: float) -> list[Point]:

@@ -1,12 +1,14 @@
 """From settings to scores and masks."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from yolojax import pruning
-from yolojax.network import Architecture, Masks, Model
+from yolojax import export, pruning
+from yolojax.network import Architecture, Masks, Model, Params
 from yolojax.pruning import Batches, Scores
 from yolojax.settings import PruneSettings
+
+BYTES_STEPS = 4096  # coding a large network takes seconds, so twelve times and not thirty
 
 
 def make_scores(settings: PruneSettings, model: Model, batches: Batches | None = None) -> Scores:
@@ -18,6 +20,7 @@ def make_scores(settings: PruneSettings, model: Model, batches: Batches | None =
         kind=settings.kind,
         batch_stats=model.batch_stats,
         batches=batches,
+        seed=settings.seed,
     )
 
 
@@ -29,16 +32,7 @@ def make_masks(
     `size` is that of the images in pixels, for a budget.
     """
     if settings.budget and amounts is None:
-        budget = pruning.parse_budget(settings.budget)
-        return pruning.budget_masks(
-            model.architecture,
-            model.params,
-            scores,
-            cost=budget.cost(size),
-            target=budget.target(model.architecture, size),
-            allocation=settings.allocation,
-            limits=pruning.Limits(settings.floor, settings.round_to, settings.exclude),
-        )
+        return _budget_masks(settings, model, scores, size)
     if amounts is None and settings.amounts:
         amounts = read_amounts(settings, model.architecture)
     amount = settings.amount if amounts is None else amounts
@@ -58,15 +52,70 @@ def make_masks(
     )
 
 
+def _budget_masks(settings: PruneSettings, model: Model, scores: Scores, size: int) -> Masks:
+    budget = pruning.parse_budget(settings.budget)
+    target = budget.target(model.architecture, size)
+    if settings.kind == "weight":
+        return pruning.weight_budget_masks(
+            model.architecture,
+            model.params,
+            scores,
+            cost=_weight_cost(budget.unit, model),
+            target=target,
+            scope=settings.chosen_scope,
+            steps=BYTES_STEPS if budget.unit == "bytes" else None,
+        )
+    if settings.amounts:
+        curves, original, _ = _read_curves(settings, model.architecture)
+        scores = pruning.sensitivity_scores(model.architecture, scores, curves, original)
+    return pruning.budget_masks(
+        model.architecture,
+        model.params,
+        scores,
+        cost=budget.cost(size),
+        target=target,
+        allocation=settings.allocation,
+        limits=pruning.Limits(settings.floor, settings.round_to, settings.exclude),
+    )
+
+
+def _weight_cost(unit: str, model: Model) -> Callable[[Params], float]:
+    """What masked parameters have of a budget's unit."""
+    costs: dict[str, Callable[[Params], float]] = {
+        "weights": pruning.count_weights,
+        "params": pruning.count_nonzeros,
+        "bytes": lambda params: export.compressed_bytes(model.architecture, model.with_params(params).variables),
+    }
+    return costs[unit]
+
+
 def check(settings: PruneSettings, model: Model, size: int) -> None:
     """Raises ValueError for what cannot be asked of this network; before data are touched."""
     if settings.chosen.needs.data:  # any scores will do
         settings = dataclasses.replace(settings, criterion="", scope=settings.chosen_scope)
-    make_masks(settings, model, make_scores(settings, model), size=size)
+    scores = make_scores(settings, model)
+    if not settings.budget or settings.kind == "filter":
+        make_masks(settings, model, scores, size=size)
+        return
+    budget = pruning.parse_budget(settings.budget)
+    pruning.check_weight_budget(  # the masks themselves take longer
+        model.architecture,
+        model.params,
+        scores,
+        cost=_weight_cost(budget.unit, model),
+        target=budget.target(model.architecture, size),
+        scope=settings.chosen_scope,
+    )
 
 
 def read_amounts(settings: PruneSettings, architecture: Architecture) -> dict[str, float]:
     """Per-layer amounts that drop `prune.amount` in all, from the sensitivity analysis that the settings name."""
+    curves, original, total = _read_curves(settings, architecture)
+    return pruning.amounts_from_curves(curves, original, settings.amount, total)
+
+
+def _read_curves(settings: PruneSettings, architecture: Architecture) -> tuple[dict[str, pruning.Curve], float, int]:
+    """The curves of the analysis that the settings name, the unpruned network's mAP, and what its shares are of."""
     path = settings.amounts
     found = pruning.read_sensitivity(path)
     if found["method"] != settings.method:
@@ -81,4 +130,4 @@ def read_amounts(settings: PruneSettings, architecture: Architecture) -> dict[st
         for name, layer in found["layers"].items()
         if name not in settings.exclude
     }
-    return pruning.amounts_from_curves(curves, found["original"], settings.amount, found["total"])
+    return curves, found["original"], found["total"]

@@ -118,36 +118,60 @@ class PruneSettings(Section):
     amount: float = option(
         0.4, "the share of the filters before the head, or of the kernel weights", least=0, most=1, open=True
     )
-    budget: str = option("", "what may be left, as in macs=30%, params=1M or bytes=2MB; in place of the amount")
+    budget: str = option(
+        "", "what may be left, as in macs=30%, params=1M, bytes=2MB or weights=5%; in place of the amount"
+    )
     allocation: str = option(
         "cost",
-        "with a budget: the order over all layers, by score over cost, by score, or the same share of each",
+        "with a budget of filters: the order over all layers, by score over cost, by score, or the same share of each",
         choices=pruning.ALLOCATIONS,
     )
-    floor: float = option(0.1, "with a budget: the share of each layer's filters that stays", least=0, most=1)
+    floor: float = option(0.1, "with a budget of filters: the share of each layer that stays", least=0, most=1)
     repair: bool = option(False, "what stays of a layer stands in for what went, before any training")
-    criterion: str = option("", "how filters or weights are scored; empty: lamp with a budget, else as in the study")
+    criterion: str = option(
+        "", "how filters or weights are scored; empty: lamp for a budget of filters, else the study's"
+    )
     scope: str = option(
-        "", "without a budget: one threshold or one per layer; empty: as published", choices=("", "global", "layer")
+        "",
+        "one threshold, the same share of each layer, or of weights a share for each; empty: as published",
+        choices=("", *pruning.SCOPES["weight"]),
     )
     min_filters: int = option(1, "without a budget: kept in each layer; in whole groups before a reorg", least=1)
-    round_to: int = option(1, "filters left in a layer are a multiple of it", least=1)
-    amounts: str = option("", "a sensitivity.json: the amount is spread over the layers by how much each tolerates")
+    round_to: int = option(1, "filters left in a layer of four times as many are a multiple of it", least=1)
+    amounts: str = option("", "a sensitivity.json: what goes is spread over the layers by how much each tolerates")
     images: int = option(128, "training images that a criterion or the repair sees, if it needs any", least=1)
+    seed: int = option(0, "of a criterion that is random", least=0)
     exclude: tuple[str, ...] = option((), "layers whose filters all stay, as in ('conv_00',)")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.method == "weight" and self.repair:
+            raise ValueError("prune.repair is for filters; prune.method is weight")
         if self.budget:
-            pruning.parse_budget(self.budget)
-        if self.method == "weight" and (self.budget or self.repair):
-            raise ValueError("prune.budget and prune.repair are for filters; prune.method is weight")
-        if self.budget and self.amounts:
-            raise ValueError("prune.budget and prune.amounts both say how much goes; give one of them")
+            self._check_budget(pruning.parse_budget(self.budget))
         known = [name for name, criterion in pruning.CRITERIA.items() if criterion.kind == self.method]
         if self.criterion and self.criterion not in known:
             raise ValueError(
                 f"prune.criterion {self.criterion!r}, expected one of {', '.join(known)} for {self.method}s"
+            )
+
+        if self.scope and self.scope not in pruning.SCOPES[self.kind]:
+            raise ValueError(
+                f"prune.scope {self.scope!r}, expected one of {', '.join(pruning.SCOPES[self.kind])} for {self.method}s"
+            )
+
+    def _check_budget(self, budget: pruning.Budget) -> None:
+        if self.amounts and self.method == "weight":
+            raise ValueError("prune.budget with prune.amounts is for filters; prune.method is weight")
+        if self.amounts and self.allocation == "uniform":
+            raise ValueError(
+                "prune.allocation 'uniform' takes the same share of each layer, so prune.amounts would say nothing; "
+                "leave one of them out"
+            )
+        if self.method == "weight" and budget.unit not in pruning.WEIGHT_UNITS:
+            raise ValueError(
+                f"prune.budget {self.budget!r}, expected {' or '.join(pruning.WEIGHT_UNITS)} and how much for weights: "
+                "zeros leave the work and the filters as they are"
             )
 
     @property
@@ -157,8 +181,8 @@ class PruneSettings(Section):
 
     @property
     def chosen(self) -> pruning.Criterion:
-        """The criterion; where the config leaves it open, `lamp` for a budget, else the study's."""
-        default = "lamp" if self.budget else pruning.DEFAULT_CRITERIA[self.kind]
+        """The criterion; where the config leaves it open, `lamp` for filters with a budget, else the study's."""
+        default = "lamp" if self.budget and self.kind == "filter" else pruning.DEFAULT_CRITERIA[self.kind]
         return pruning.CRITERIA[self.criterion or default]
 
     @property

@@ -1,0 +1,48 @@
+"""What the other channels of a layer's input cannot predict: what even the best repair would lose. Needs no labels."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from jaxtyping import Float
+
+from yolojax.network import Architecture, Variables
+from yolojax.pruning.groups import channel_origins, head_convolutions
+from yolojax.pruning.moments import input_moments
+from yolojax.pruning.types import Batch, Scores
+
+RIDGE = 1e-4  # of the mean of the second moments' diagonal
+
+
+def filter_unpredictability(architecture: Architecture, variables: Variables, batches: Iterable[Batch]) -> Scores:
+    """{convolution: (filters,)}: the part of each channel that the others cannot predict, times the energy it has next.
+
+    The part is the mean square error of the least squares prediction from all other channels and a constant, 1 over the
+    diagonal of G⁻¹ with G as in `input_moments`; the energy is the sum of squares of the kernel slices that read the
+    channel. Summed over all convolutions that read the filter. The head's filters are not scored.
+
+    Args:
+      architecture: the network.
+      variables: its variables.
+      batches: dicts with `image` (B, H, W, 3) uint8; other leaves are ignored. At least one.
+
+    Raises ValueError for no batch at all.
+    """
+    moments = input_moments(architecture, variables, (batch["image"] for batch in batches))
+    origins, heads = channel_origins(architecture), head_convolutions(architecture)
+    scores = {conv.index: np.zeros(conv.layer.filters) for conv in architecture.convolutions}
+    for conv in architecture.convolutions:
+        (source,) = architecture.sources(conv.index)
+        if source < 0:
+            continue
+        energy = np.sum(np.square(np.asarray(variables["params"][conv.name]["kernel"], np.float64)), axis=(0, 1, 3))
+        lost = _unpredicted(moments[conv.name])[:-1] * energy
+        for (layer, filter_), value in zip(origins[source].tolist(), lost, strict=True):
+            if layer >= 0:
+                scores[layer][filter_] += value
+    return {conv.name: scores[conv.index] for conv in architecture.convolutions if conv.name not in heads}
+
+
+def _unpredicted(moments: Float[np.ndarray, "inputs inputs"]) -> Float[np.ndarray, " inputs"]:
+    """The mean square of each input that the others do not predict, by least squares with the repair's ridge."""
+    ridge = RIDGE * np.mean(np.diag(moments)) * np.eye(len(moments))
+    return 1 / np.diag(np.linalg.inv(moments + ridge))
