@@ -83,6 +83,7 @@ def to_json(report: Report) -> Json:
     """The report as plain dicts, strings and numbers."""
     fields = {field.name: getattr(report, field.name) for field in dataclasses.fields(report)}
     fields["config"] = fields.pop("settings").to_json()
+    fields["criterion"] = report.settings.prune.chosen.name
     fields["stages"] = {stage.name: stage_to_json(stage) for stage in report.stages}
     fields["layers"] = [row._asdict() for row in report.layers]
     return fields
