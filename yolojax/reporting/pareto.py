@@ -58,6 +58,7 @@ def _panel(axes: Axes, entries: Sequence[Entry], cost: Cost) -> None:
     line = sorted((cost.of(entry) / cost.unit, entry.map_11point) for entry in front)
     axes.plot(*zip(*line, strict=True), color="tab:blue", linewidth=1, zorder=2)
     axes.set(xlabel=cost.name, xscale="log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.margins(x=0.12)
     axes.grid(alpha=0.3)
 
