@@ -16,6 +16,8 @@ def get_config() -> ml_collections.ConfigDict:
     config.model.start = ""
     train = shapes_train.get_config().train
     config.study.baseline_steps, config.study.baseline_learning_rate = train.steps, train.learning_rate
+    config.study.filter_amounts = (0.2, 0.4, 0.6, 0.8)
+    config.study.weight_amounts = (0.7, 0.75, 0.8, 0.9)
     config.study.sensitivity_amounts = (0.1, 0.3, 0.5, 0.7, 0.9)
     config.train.steps = 100
     config.train.eval_every = 50

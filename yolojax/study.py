@@ -1,10 +1,12 @@
-"""The two tables and the figures of the study: python -m yolojax.study --config configs/study_shapes.py"""
+"""Prune one network in many ways, and report on all: python -m yolojax.study --config configs/study_shapes.py"""
 
 from yolojax import cli, settings, studies
 
 COMMAND = cli.Command()
 CONFIG = COMMAND.config("configs/study_voc.py")
-ROWS = COMMAND.strings("rows", [], "Only these rows, as in filter40,weight80,sensitivity-filter; default all.")
+ROWS = COMMAND.strings(
+    "rows", [], "Only these rows, as in filter40,weight80,sensitivity-filter; default: all of study.*."
+)
 
 
 def main(_: list[str]) -> None:

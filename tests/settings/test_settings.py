@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 
 import ml_collections
 import pytest
@@ -84,3 +85,33 @@ def test_what_may_change_between_two_starts_of_a_run():
 def test_settings_are_values():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().train.steps = 3
+
+
+def test_overrides_as_on_a_command_line():
+    text = "prune.budget=macs=16%  train.learning_rate=1 train.steps=40 prune.repair=true prune.exclude=('a','b')"
+    assert settings.parse_overrides(f"{text} model.cfg=") == {
+        "prune": {"budget": "macs=16%", "repair": True, "exclude": ("a", "b")},
+        "train": {"learning_rate": 1.0, "steps": 40},
+        "model": {"cfg": ""},
+    }
+    assert settings.parse_overrides(" ") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prune.repair=1", "prune.repair '1', expected True or False"),
+        ("prune.repair=yes", "prune.repair 'yes', expected True or False"),
+        ("train.steps=1.5", "train.steps '1.5', expected an integer"),
+        ("train.sizes=32", "train.sizes '32', expected a tuple, each an integer"),
+        ("train.decay=f(x)", "train.decay 'f(x)', expected a number"),
+        ("train.decay=", "train.decay '', expected a number"),
+        ("prune.amout=0.1", "the config has no field prune.amout; did you mean amount?"),
+        ("steps=3", "'steps=3', expected SECTION.FIELD=VALUE with a section of model, data, train, eval, prune, study"),
+        ("optimiser.steps=3", "'optimiser.steps=3', expected SECTION.FIELD=VALUE with a section of model, "),
+        ("train.steps=3 train.steps=4", "train.steps comes twice"),
+    ],
+)
+def test_overrides_that_are_wrong(text, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        settings.parse_overrides(text)

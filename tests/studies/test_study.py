@@ -1,13 +1,19 @@
+import dataclasses
 import json
 import re
 
+import jax
+import numpy as np
 import pytest
 
+from tests.reporting.conftest import stage
 from yolojax import export, pruning, runs, studies
-from yolojax.runs.prune import open_checked, open_subject
+from yolojax.runs import setup
+from yolojax.runs.prune import open_checked, open_subject, score
 from yolojax.runs.workdir import PRUNING, claim
-from yolojax.studies.rows import choose_rows, group_rows
-from yolojax.studies.run import is_done, row_settings, with_start
+from yolojax.studies import report, sensitivity
+from yolojax.studies.rows import Group, choose_rows, group_rows
+from yolojax.studies.run import is_done, with_start
 
 ROWS = ("control", "filter50", "filter50-seed1", "weight80", "weight80-seed1", "control-seed1")
 
@@ -15,13 +21,13 @@ ROWS = ("control", "filter50", "filter50-seed1", "weight80", "weight80-seed1", "
 @pytest.fixture(scope="module")
 def study_recipe(recipe):
     return recipe.replace(
+        data={"train_split": "train"},
         train={"steps": 3, "eval_every": 2, "log_every": 1},
         study={
             "filter_amounts": (0.5,),
             "weight_amounts": (0.8,),
             "seeds": (0, 1),
             "sensitivity_amounts": (0.4, 0.8),
-            "sensitivity_split": "test",
             "baseline_steps": 8,
         },
     )
@@ -62,8 +68,9 @@ def test_the_rows_are_pruning_runs_of_their_seeds(study):
 
 def test_the_page_needs_no_other_file(study):
     text = (study / "study.md").read_text()
-    for part in ("50,655,389", "10,147,712", "confidence >= 0.005", "| 50 |", "±"):
+    for part in ("## All rows", "confidence >= 0.005", "| 50 |", "±", "Shares are of control, mAP"):
         assert part in text
+    assert "ublished" not in text  # another network on other data
     page = (study / "study.html").read_text()
     assert "<table>" in page
     sources = re.findall(r'src="([^"]*)"', page)
@@ -82,9 +89,26 @@ def test_mistakes(study, study_recipe):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"prune": {"budget": "macs=50%"}}, "the rows of a study are amounts"),
-        ({"prune": {"repair": True}}, "the rows of a study are amounts"),
-        ({"train": {"steps": 0, "epochs": 0}}, r"train\.steps and train\.epochs are both 0"),
+        ({"prune": {"budget": "macs=50%"}}, r"prune\.budget and the amounts of study\.filter_amounts"),
+        ({"train": {"steps": 0, "epochs": 0}}, r"row control: train\.steps and train\.epochs are both 0"),
+        (
+            {"data": {"train_split": "trainval"}},
+            r"'validation' has images that training saw \(data\.train_split: 'trai",
+        ),
+        ({"study": {"sensitivity_split": "train"}}, r"study\.sensitivity_split 'train' has images that training saw"),
+        ({"study": {"rows": ("a train.step=1",)}}, r"row a: the config has no field train\.step; did you mean steps\?"),
+        ({"study": {"rows": ("a train.steps=few",)}}, r"row a: train\.steps 'few', expected an integer"),
+        ({"study": {"rows": ("a train.steps=-1",)}}, r"row a: train\.steps -1, expected at least 0"),
+        ({"study": {"rows": ("a prune.budget=half",)}}, r"row a: budget 'half', expected macs"),
+        ({"study": {"rows": ("a prune.steps",)}}, r"row a: 'prune\.steps', expected SECTION\.FIELD=VALUE"),
+        ({"study": {"rows": ("a eval.size=64",)}}, r"row a: eval\.size is the same for all rows"),
+        ({"study": {"rows": ("a model.start=x",)}}, r"row a: model\.start is the same for all rows"),
+        ({"study": {"rows": ("a study.control=False",)}}, r"row a: study\.control is the same for all rows"),
+        ({"study": {"rows": ("a train.seed=3",)}}, r"row a: train\.seed comes from study\.seeds"),
+        ({"study": {"rows": ("../a",)}}, r"study\.rows '\.\./a', expected a name"),
+        ({"study": {"rows": ("control prune.amount=0",)}}, "the name control is taken"),
+        ({"study": {"rows": ("baseline",)}}, "the name baseline is taken"),
+        ({"study": {"filter_amounts": (), "weight_amounts": (), "sensitivity_amounts": ()}}, "the study has no rows"),
     ],
 )
 def test_what_no_row_can_be(study_recipe, tmp_path, fields, message):
@@ -101,7 +125,7 @@ def test_what_a_study_may_change(study, study_recipe):
     assert is_done(recipe, row, study)
     longer = recipe.replace(train={"steps": recipe.train.steps + 1})
     assert not is_done(longer, row, study)
-    with claim(row_settings(longer, row), study / row.name, sections=PRUNING):  # it went on, and was stopped
+    with claim(row.settings(longer), study / row.name, sections=PRUNING):  # it went on, and was stopped
         pass
     assert not is_done(longer, row, study)
     assert is_done(recipe.replace(train={"seed": 3}), row, study)  # a row has its own
@@ -124,9 +148,57 @@ def test_sensitivity_against_masks_made_by_hand(study, study_recipe):
     assert len(result["layers"]) == result["prunable"] == len(model.architecture.convolutions) - 1
     unpruned = study_recipe.replace(model={"start": str(study / "baseline" / "model.weights")}, prune={"amount": 0.0})
     subject = open_subject(unpruned, open_checked(unpruned))
+    assert (result["split"], result["repair"]) == ("validation", False)  # whose images are those of the test split
     masked = model.masked(pruning.filter_masks(model.architecture, model.params, {"conv_11": 0.8}))
     expected = subject.evaluator.evaluate(masked.variables).map_11point
     assert result["layers"]["conv_11"]["map_11point"][1] == expected
+
+
+def test_a_sensitivity_of_another_split_is_measured_again(study, study_recipe, tmp_path):
+    recipe = with_start(study_recipe, study)
+    (row,) = choose_rows(recipe.study, ["sensitivity-filter"])
+    assert is_done(recipe, row, study)
+    assert not is_done(recipe.replace(study={"sensitivity_split": "test"}), row, study)
+
+
+class Recorder:
+    """In place of an evaluator: keeps what it is to measure."""
+
+    def __init__(self, evaluator):
+        self.dataset, self.protocol, self.seen = evaluator.dataset, evaluator.protocol, []
+
+    def evaluate(self, variables, *, progress=None):
+        self.seen.append(variables)
+        return dataclasses.make_dataclass("Result", ["map_11point"])(0.5)
+
+
+def test_sensitivity_after_repair_against_a_repair_by_hand(study, study_recipe, tmp_path):
+    recipe = with_start(study_recipe, study).replace(prune={"repair": True, "images": 4})
+    recipe = recipe.replace(study={"sensitivity_amounts": (0.5,)})
+    subject = open_subject(recipe, open_checked(recipe))
+    model, recorder = subject.model, Recorder(subject.evaluator)
+    scores = score(recipe, model, subject.train_set)
+    result = sensitivity.measure_sensitivity(recipe, subject, scores, recorder, tmp_path / "sensitivity.json")
+    assert result["repair"]
+    batches = setup.plain_batches(recipe, subject.train_set, 4)
+    images = [batch["image"] for batch in batches]
+    measured = dict(zip(result["layers"], recorder.seen[1:], strict=True))
+    masks = pruning.filter_masks(model.architecture, model.params, {"conv_06": 0.5})
+    repaired = pruning.repair(model.architecture, model.variables, masks, images)
+    jax.tree.map(np.testing.assert_array_equal, measured["conv_06"], repaired)
+    kernel = measured["conv_06"]["params"]["conv_11"]["kernel"]  # the next one: it reads what stays
+    assert not np.array_equal(kernel, model.params["conv_11"]["kernel"])
+
+
+def test_what_the_network_was_trained_on_before_counts(study, study_recipe, recipe, trained, tmp_path):
+    late = study_recipe.replace(model={"start": str(trained / "model.weights")})
+    with pytest.raises(ValueError, match=r"'validation' has images that training saw \(.*/run: 'trainval'\)"):
+        studies.run_study(late, tmp_path / "study")
+    runs.run_training(late.replace(train={"steps": 1}), tmp_path / "tuned")
+    later = late.replace(model={"start": str(tmp_path / "tuned")})
+    with pytest.raises(ValueError, match=r"saw \(.*/run: 'trainval'\)"):
+        studies.run_study(later, tmp_path / "study")
+    assert not (tmp_path / "study").exists()
 
 
 def test_amounts_by_sensitivity(study, study_recipe, tmp_path):
@@ -139,3 +211,101 @@ def test_amounts_by_sensitivity(study, study_recipe, tmp_path):
     assert "amounts per layer by their sensitivity" in (tmp_path / "run" / "report.md").read_text()
     with pytest.raises(ValueError, match="was measured for method filter, the config prunes by weight"):
         runs.run_pruning(recipe.replace(prune={"method": "weight"}), tmp_path / "other")
+
+
+ROWS_AS_TEXT = (
+    "kept prune.method=weight prune.amount=0 train.learning_rate=2e-3",
+    "half prune.budget=macs=50% prune.repair=True train.steps=2",
+    "bare prune.budget=macs=50% prune.repair=true train.steps=0 train.epochs=0",
+    "l1-50 prune.amount=0.5 prune.criterion=l1 prune.exclude=('conv_00','conv_02')",
+)
+
+
+@pytest.fixture(scope="module")
+def rows_recipe(study_recipe, study):
+    fields = {"rows": ROWS_AS_TEXT, "control": False, "filter_amounts": (), "weight_amounts": ()}
+    return with_start(study_recipe, study).replace(study={**fields, "sensitivity_amounts": ()})
+
+
+@pytest.fixture(scope="module")
+def rows_study(rows_recipe, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("rows")
+    studies.run_study(rows_recipe, workdir)
+    return workdir
+
+
+def test_rows_as_text_are_runs_with_those_fields(rows_study):
+    reports = {path.parent.name: json.loads(path.read_text()) for path in rows_study.glob("*/report.json")}
+    names = [text.split()[0] for text in ROWS_AS_TEXT]
+    assert set(reports) == {*names, *(f"{name}-seed1" for name in names)}
+    half, bare, l1 = (reports[f"{name}-seed1"] for name in ("half", "bare", "l1-50"))
+    assert (half["config"]["train"]["steps"], half["config"]["train"]["seed"]) == (2, 1)
+    assert list(bare["stages"]) == ["original", "pruned", "repaired"]
+    assert bare["stages"]["repaired"]["macs"] <= 0.5 * bare["stages"]["original"]["macs"]
+    assert l1["config"]["prune"]["exclude"] == ["conv_00", "conv_02"]
+    assert l1["config"]["train"]["learning_rate"] == 0.01
+    assert reports["kept"]["stages"]["retrained"]["nonzero"] == half["stages"]["original"]["nonzero"]
+
+
+def test_the_page_of_rows_as_text(rows_study):
+    text = (rows_study / "study.md").read_text()
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    assert {line[0] for line in lines[2:]} == {"unpruned", "kept", "l1-50", "half", "bare (repaired)"}
+    header, found = lines[0], {line[0]: dict(zip(lines[0], line, strict=True)) for line in lines[2:]}
+    assert all({line[column] for line in lines[2:]} != {"-"} for column in range(len(header)))
+    assert found["kept"]["of MACs"] == "100.0%"
+    assert found["half"]["what was done"].startswith("filters to macs=50%, lamp, repair")
+    assert (found["half"]["steps"], found["bare (repaired)"]["steps"]) == ("2", "0")
+    assert "±" in found["half"]["mAP (11-point)"]
+    assert "Shares are of kept, mAP" in text
+    assert "pareto.png" in text
+    for absent in ("curves.png", "ublished", "## Filters", "## Weights", "ensitivity"):
+        assert absent not in text
+
+
+def test_rows_as_text_are_skipped_when_done_and_refused_when_changed(rows_study, rows_recipe):
+    before = {path: path.stat().st_mtime_ns for path in rows_study.glob("*/report.json")}
+    more = rows_recipe.replace(study={"rows": (*ROWS_AS_TEXT, "more prune.amount=0.3"), "seeds": (0,)})
+    studies.run_study(more, rows_study)
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    assert (rows_study / "more" / "report.json").exists()
+    other = rows_recipe.replace(study={"rows": ("half prune.budget=macs=40% train.steps=2",)})
+    with pytest.raises(ValueError, match=r"half holds .* other settings: prune\.budget 'macs=50%' is now 'macs=40%'"):
+        studies.run_study(other, rows_study)
+
+
+def test_what_the_network_does_not_allow_shows_before_the_work(rows_recipe, tmp_path):
+    for text, message in (
+        ("low prune.budget=macs=1%", "row low: a cost of .* cannot be met"),
+        ("odd train.sizes=(33,)", "row odd: size 33, expected a positive multiple"),
+    ):
+        recipe = rows_recipe.replace(study={"rows": ("good prune.amount=0.5", text)})
+        with pytest.raises(ValueError, match=message):
+            studies.run_study(recipe, tmp_path)
+    assert not (tmp_path / "good").exists()
+
+
+def test_published_numbers_are_for_voc2007(study, study_recipe):
+    assert not report.is_published(study_recipe)
+    for source in ("voc2007", "voc0712"):
+        assert report.is_published(study_recipe.replace(data={"source": source}))
+    assert not report.is_published(study_recipe.replace(data={"source": "voc2007", "eval_split": "validation"}))
+    groups = group_rows(choose_rows(study_recipe.study, ["filter50"]), study)
+    original = groups[0].stages("original")[0]
+    with_them = report.result_table("filter", original, groups, report.published())
+    assert "50,655,389" in with_them[2]
+    assert "published params" in with_them[0]
+    assert "published params" not in report.result_table("filter", original, groups, None)[0]
+
+
+def test_shares_are_of_the_best_control_that_was_trained(make_run):
+    def group(name, score, **prune):
+        stages = {"retrained": stage(1e9, score)}
+        folder = make_run(name, stages, prune=prune)
+        return Group(name, "filter", None, (folder,), (json.loads((folder / "report.json").read_text()),), {})
+
+    short, long, half = (group(*row, amount=amount) for *row, amount in (("s", 0.5, 0), ("l", 0.9, 0), ("h", 0.6, 0.5)))
+    shares = {entry.name: entry.map_share for entry in report.compare([short, half, long])}
+    assert shares == {"unpruned": 0.8 / 0.9, "s": 0.5 / 0.9, "h": 0.6 / 0.9, "l": 1.0}
+    assert {entry.name: entry.map_share for entry in report.compare([half])} == {"unpruned": 1.0, "h": 0.6 / 0.8}
+    assert report.compare([]) == []

@@ -1,5 +1,5 @@
 """What a run leaves for people: pages, tables, pictures and figures."""
 
-from yolojax.reporting import figures, markdown, pictures, report
+from yolojax.reporting import comparison, entries, figures, markdown, pareto, pictures, report
 
-__all__ = ["figures", "markdown", "pictures", "report"]
+__all__ = ["comparison", "entries", "figures", "markdown", "pareto", "pictures", "report"]

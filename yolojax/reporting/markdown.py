@@ -13,10 +13,27 @@ th, td { border: 1px solid #ccc; padding: .2em .6em; } th { background: #f4f4f4;
 KINDS = {".png": "image/png", ".jpg": "image/jpeg"}
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table; the first column is text, the others are numbers."""
-    ruler = "|" + "---|" + "---:|" * (len(header) - 1)
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> list[str]:
+    """The lines of a table; the first `texts` columns are text, the others are numbers."""
+    ruler = "|" + "---|" * texts + "---:|" * (len(header) - texts)
     return [f"| {' | '.join(header)} |", ruler, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> list[str]:
+    """The same table for a terminal, its columns as wide as they need."""
+    lines = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = "<" * texts + ">" * (len(header) - texts)
+    return [
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+
+
+def without_empty(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """The table without the columns in which every row has "-"."""
+    kept = [i for i in range(len(header)) if any(row[i] != "-" for row in rows)]
+    return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
 def to_html(text: str, folder: pathlib.Path) -> str:

@@ -84,6 +84,7 @@ def to_json(report: Report) -> Json:
     fields = {field.name: getattr(report, field.name) for field in dataclasses.fields(report)}
     fields["measured"] = training.AGREEMENT if is_agreement(report.stages[0].evaluation) else "mAP against labels"
     fields["config"] = fields.pop("settings").to_json()
+    fields["criterion"] = report.settings.prune.chosen.name
     fields["stages"] = {stage.name: stage_to_json(stage) for stage in report.stages}
     fields["layers"] = [row._asdict() for row in report.layers]
     return fields

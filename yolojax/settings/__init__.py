@@ -8,7 +8,7 @@ from yolojax.settings.sections import (
     StudySettings,
     TrainSettings,
 )
-from yolojax.settings.settings import Settings, default_config, describe_fields, difference, read
+from yolojax.settings.settings import Settings, default_config, describe_fields, difference, parse_overrides, read
 
 __all__ = [
     "DataSettings",
@@ -21,5 +21,6 @@ __all__ = [
     "default_config",
     "describe_fields",
     "difference",
+    "parse_overrides",
     "read",
 ]

@@ -1,5 +1,6 @@
 """How a field of a config is declared: once, with its default, a comment and what values make sense."""
 
+import ast
 import dataclasses
 import difflib
 import math
@@ -78,6 +79,26 @@ class Section:
 def options(section: type[Section]) -> dict[str, Option]:
     """{field: its option}, in the order of the declaration."""
     return {field.name: field.metadata[KEY] for field in dataclasses.fields(section)}
+
+
+def parse(section: type[Section], key: str, text: str) -> object:
+    """The value that `text`, as on a command line, gives the field `key`. Raises ValueError for another kind of value.
+
+    Texts need no quotes; True and False are as Python writes them or in lower case, tuples as Python writes them.
+    """
+    if key not in options(section):
+        raise ValueError(f"the config has no field {section.name}.{key}; {_similar(key, section)}")
+    kind = typing.get_type_hints(section)[key]
+    if kind is str:
+        return text
+    try:
+        value = ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
+    except (ValueError, SyntaxError):
+        value = text
+    value = _converted(value, kind)
+    if not _is_of_kind(value, kind):
+        raise ValueError(f"{section.name}.{key} {text!r}, expected {_kind_name(kind)}")
+    return value
 
 
 def make(section: type[S], values: Mapping[str, object]) -> S:

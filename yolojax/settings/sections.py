@@ -196,15 +196,16 @@ class StudySettings(Section):
     """The rows of a study."""
 
     name: ClassVar[str] = "study"
-    filter_amounts: tuple[float, ...] = option((0.2, 0.4, 0.6, 0.8), "a row for each", free=True)
-    weight_amounts: tuple[float, ...] = option((0.7, 0.75, 0.8, 0.9), "a row for each", free=True)
+    rows: tuple[str, ...] = option(
+        (), "each a name and fields of prune and train, as in 'half prune.budget=macs=50% train.steps=600'", free=True
+    )
+    filter_amounts: tuple[float, ...] = option((), "a row for each", free=True)
+    weight_amounts: tuple[float, ...] = option((), "a row for each", free=True)
     filter_criterion: str = option("", "of the rows that drop filters; empty: as in the study")
     weight_criterion: str = option("", "of the rows that drop weights; empty: as in the study")
     control: bool = option(True, "the unpruned network retrained alike: what retraining alone brings", free=True)
     seeds: tuple[int, ...] = option((0,), "of the retraining: one run per row and seed", free=True)
-    sensitivity_amounts: tuple[float, ...] = option(
-        (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9), "shares dropped of one layer alone", free=True
-    )
-    sensitivity_split: str = option("validation", "not the test split: amounts per layer are chosen by it")
+    sensitivity_amounts: tuple[float, ...] = option((), "shares dropped of one layer alone", free=True)
+    sensitivity_split: str = option("validation", "amounts per layer are chosen by it: neither trained on nor the test")
     baseline_steps: int = option(0, "of the unpruned network's training, where model.start is empty", least=0)
     baseline_learning_rate: float = option(0.0, "likewise; 0 is that of the rows", least=0)

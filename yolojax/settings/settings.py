@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import ml_collections
 
-from yolojax.settings.declaration import Section, describe, make, options
+from yolojax.settings.declaration import Section, describe, make, options, parse
 from yolojax.settings.sections import (
     DataSettings,
     EvalSettings,
@@ -58,6 +58,24 @@ def read(config: ml_collections.ConfigDict) -> Settings:
     if unknown := sorted(set(config.keys()) - set(known)):
         raise ValueError(f"the config has no section {unknown[0]!r}; it has {', '.join(known)}")
     return Settings().replace(**{name: _values(config[name], name) for name in config})
+
+
+def parse_overrides(text: str) -> dict[str, dict[str, object]]:
+    """{section: {field: value}} from SECTION.FIELD=VALUE, as on a command line, with spaces between them.
+
+    Raises ValueError for a field that is unknown or comes twice, and for a value of another kind than the field's.
+    """
+    known = {section.name: section for section in SECTIONS}
+    found: dict[str, dict[str, object]] = {}
+    for part in text.split():
+        where, equals, value = part.partition("=")
+        name, dot, key = where.partition(".")
+        if not (equals and dot and name in known):
+            raise ValueError(f"{part!r}, expected SECTION.FIELD=VALUE with a section of {', '.join(known)}")
+        if key in found.get(name, {}):
+            raise ValueError(f"{where} comes twice")
+        found.setdefault(name, {})[key] = parse(known[name], key, value)
+    return found
 
 
 def _values(section: object, name: str) -> dict[str, object]:

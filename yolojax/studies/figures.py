@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from yolojax import training
 from yolojax.files import Json
 from yolojax.pruning import Sensitivity
+from yolojax.reporting import pareto
+from yolojax.reporting.entries import Entry
 from yolojax.reporting.figures import save
 from yolojax.studies.rows import Group
 
@@ -17,20 +19,28 @@ COLOURS = {"filter": "tab:blue", "weight": "tab:orange"}
 
 
 def write(
-    groups: Sequence[Group], original: Json, sensitivities: Mapping[str, Sensitivity], folder: pathlib.Path
+    groups: Sequence[Group],
+    original: Json,
+    compared: Sequence[Entry],
+    sensitivities: Mapping[str, Sensitivity],
+    folder: pathlib.Path,
 ) -> dict[str, str]:
     """Writes the plots that the finished rows allow; {title: file}."""
     written = {}
-    pruned = [group for group in groups if group.name != "control"]
-    if pruned:
-        curves(pruned, original, folder / "curves.png")
+    pruned = [group for group in groups if not group.is_control]
+    if any(group.amount is None for group in groups):
+        pareto.figure(compared, folder / "pareto.png")
+        written["mAP against MACs and bytes"] = "pareto.png"
+    if amounts := [group for group in groups if group.amount]:
+        curves(amounts, original, folder / "curves.png")
         written["mAP against what is left"] = "curves.png"
+    if pruned:
         layers(pruned, folder / "layers.png")
         written["What share of each layer was dropped"] = "layers.png"
         classes(groups, original, folder / "classes.png")
-        written["AP per class, retrained"] = "classes.png"
-    if groups:
-        retraining(groups, folder / "retraining.png")
+        written["AP per class"] = "classes.png"
+    if trained := [group for group in groups if group.trained]:
+        retraining(trained, folder / "retraining.png")
         written["Loss and mAP while retraining (first seed)"] = "retraining.png"
     for method, result in sensitivities.items():
         sensitivity(result, folder / f"sensitivity_{method}.png")
@@ -39,10 +49,10 @@ def write(
 
 
 def curves(groups: Sequence[Group], original: Json, path: pathlib.Path) -> None:
-    """mAP against the share pruned, the parameters left and the MACs left, both methods on one axis."""
+    """mAP against the share pruned, the parameters left and the MACs left; the rows with amounts, on one axis."""
     figure = Figure(figsize=(12, 4), layout="constrained")
     panels: list[tuple[str, Callable[[Group, Json], float], float]] = [
-        ("pruned (%)", lambda group, stage: 100 * group.amount, 0.0),
+        ("pruned (%)", lambda group, stage: 100 * (group.amount or 0.0), 0.0),
         ("parameters that are not 0 (M)", lambda group, stage: stage["nonzero"] / 1e6, original["nonzero"] / 1e6),
         ("dense MACs (G)", lambda group, stage: stage["macs"] / 1e9, original["macs"] / 1e9),
     ]
@@ -50,6 +60,8 @@ def curves(groups: Sequence[Group], original: Json, path: pathlib.Path) -> None:
     for axes, (label, value, at_start) in zip(figure.subplots(1, 3, sharey=True), panels, strict=True):
         for method, colour in COLOURS.items():
             mine = [group for group in groups if group.method == method]
+            if not mine:
+                continue
             for name, style in (("pruned", "--"), ("retrained", "-")):
                 x = [at_start] + [value(group, group.stages("retrained")[0]) for group in mine]
                 scores = [[stage["evaluation"]["map_11point"] for stage in group.stages(name)] for group in mine]
@@ -73,10 +85,10 @@ def layers(groups: Sequence[Group], path: pathlib.Path) -> None:
 
 
 def classes(groups: Sequence[Group], original: Json, path: pathlib.Path) -> None:
-    """A heat map: AP of each class in each retrained network."""
+    """A heat map: AP of each class in the last network of each row."""
     found = {"unpruned": original["evaluation"]["ap_11point"]}
     for group in groups:
-        found[_label(group)] = group.stages("retrained")[0]["evaluation"]["ap_11point"]
+        found[_label(group)] = group.stages(group.last)[0]["evaluation"]["ap_11point"]
     names = list(original["evaluation"]["ap_11point"])
     values = [[np.nan if ap[name] is None else 100 * ap[name] for name in names] for ap in found.values()]
     figure = Figure(figsize=(2.5 + 0.6 * len(names), 1.5 + 0.4 * len(found)), layout="constrained")
@@ -85,22 +97,23 @@ def classes(groups: Sequence[Group], original: Json, path: pathlib.Path) -> None
 
 
 def retraining(groups: Sequence[Group], path: pathlib.Path) -> None:
-    """Loss and mAP against the step, one line per row."""
-    figure = Figure(figsize=(12, 7), layout="constrained")
-    panels = figure.subplots(2, 2, sharex=True, sharey="row")
-    for column, method in enumerate(COLOURS):
-        mine = [group for group in groups if group.method == method or group.name == "control"]
+    """Loss and mAP against the step, one line per row; a column for each method, the control in both."""
+    methods = [m for m in COLOURS if any(group.method == m and not group.is_control for group in groups)] or [""]
+    figure = Figure(figsize=(6 * len(methods), 7), layout="constrained")
+    panels = figure.subplots(2, len(methods), sharex=True, sharey="row", squeeze=False)
+    for column, method in enumerate(methods):
+        mine = [group for group in groups if group.method == method or group.is_control]
         colours = np.linspace(0.9, 0.1, max(len(mine), 2))
         for group, shade in zip(mine, colours, strict=False):
-            colour = "black" if group.name == "control" else _viridis(shade)
+            colour = "black" if group.is_control else _viridis(shade)
             lines = training.read_metrics(group.folders[0] / "metrics.jsonl")
             losses = [(line["step"], line["loss"]) for line in lines if "loss" in line]
             scores = [(line["step"], line["map_11point"]) for line in lines if "map_11point" in line]
-            before, after = (group.stages(name)[0]["evaluation"]["map_11point"] for name in ("pruned", "retrained"))
+            *_, before, after = (stage["evaluation"]["map_11point"] for stage in group.reports[0]["stages"].values())
             scores = [(0, before), *scores, (losses[-1][0], after)]
             for row, points in enumerate((losses, scores)):
                 panels[row][column].plot(*zip(*points, strict=True), label=_label(group), color=colour)
-        panels[0][column].set(title=f"{method}s", yscale="log")
+        panels[0][column].set(title=f"{method}s" if method else "", yscale="log")
         panels[1][column].set(xlabel="step", ylim=(0, 1))
         panels[0][column].legend(fontsize="small")
     panels[0][0].set(ylabel="loss (per image)")
@@ -140,4 +153,6 @@ def _viridis(share: float) -> tuple[float, float, float, float]:
 
 
 def _label(group: Group) -> str:
-    return "0%, control" if group.name == "control" else f"{group.method}s {100 * group.amount:g}%"
+    if group.amount is None:
+        return group.name
+    return f"{group.method}s {100 * group.amount:g}%" if group.amount else "0%, control"

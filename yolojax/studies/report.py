@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from yolojax import data
 from yolojax.files import Json, write_json, write_text
-from yolojax.reporting import markdown, pictures
+from yolojax.reporting import comparison, entries, markdown, pictures
+from yolojax.reporting.entries import Entry
 from yolojax.reporting.report import megabytes
 from yolojax.settings import Settings
 from yolojax.studies import figures as study_figures
@@ -36,16 +37,45 @@ def write(
     """
     groups = group_rows(rows, folder)
     sensitivities = {
-        row.method: json.loads((folder / row.name / row.result).read_text()) for row in rows if row.amount is None
+        row.method: json.loads((folder / row.name / row.result).read_text())
+        for row in rows
+        if row.is_sensitivity and row.method
     }
-    figures = study_figures.write(groups, original, sensitivities, folder)
+    compared = compare(groups)
+    figures = study_figures.write(groups, original, compared, sensitivities, folder)
     figures |= _write_pictures(settings, groups, original, eval_set, folder)
-    text = to_markdown(settings, original, groups, sensitivities, figures, _conclusion(folder))
-    content = {"config": settings.to_json(), "original": original, "published": published()}
+    text = to_markdown(settings, original, groups, compared, sensitivities, figures, _conclusion(folder))
+    content: Json = {"config": settings.to_json(), "original": original}
+    if is_published(settings):
+        content["published"] = published()
     content["rows"] = {group.name: [_without_layers(report) for report in group.reports] for group in groups}
     write_json(folder / "study.json", content)
     for name, page in (("study.md", text), ("study.html", markdown.to_html(text, folder))):
         write_text(folder / name, page)
+
+
+def compare(groups: Sequence[Group]) -> list[Entry]:
+    """A row for each group, the mean over its seeds, and the unpruned network, in the order of a comparison.
+
+    Shares are of the unpruned network trained on where the study has that, of several the best; else as it was.
+    """
+    found = {
+        group.name: entries.average(
+            [entries.read_run(folder, name=group.name)[-1] for folder in group.folders], name=group.name
+        )
+        for group in groups
+    }
+    unpruned = [entry.unpruned for entry in found.values() if entry.unpruned][:1]
+    controls = [found[group.name] for group in groups if group.is_control and group.trained]
+    rows: Sequence[Entry] = [*unpruned, *found.values()]
+    for reference in sorted(controls, key=lambda entry: entry.map_11point)[-1:] or unpruned:
+        rows = comparison.against(rows, reference)
+    return comparison.in_order(rows)
+
+
+def is_published(settings: Settings) -> bool:
+    """Whether the original study published numbers for these data."""
+    return settings.data.source in ("voc2007", "voc0712") and settings.data.eval_split == "test"
 
 
 def published() -> Json:
@@ -57,6 +87,7 @@ def to_markdown(
     settings: Settings,
     original: Json,
     groups: Sequence[Group],
+    compared: Sequence[Entry],
     sensitivities: Mapping[str, SensitivityResult],
     figures: Mapping[str, str],
     conclusion: str,
@@ -68,21 +99,22 @@ def to_markdown(
     train = settings.train
     steps = f"{train.steps} steps" if train.steps else f"{train.epochs} epochs"
     measured_on = groups[0].reports[0]["eval_set"] if groups else settings.data.source
+    known = published() if is_published(settings) else None
     lines = [
-        "# Pruning a detector: weights against filters",
+        "# Pruning a detector" + ("" if settings.study.rows else ": weights against filters"),
         "",
         f"- Data: {measured_on}; network: `{settings.model.start}`.",
-        f"- Retraining: {steps}, batch {train.batch_size}, {train.optimizer}, learning rate {train.learning_rate} "
-        f"({train.schedule}); {seeds}.",
-        f"- mAP: 11-point, {original['evaluation']['protocol_text']}; the columns at .25 count only detections of "
-        "confidence ≥ 0.25.",
-        f"- Published: {published()['source']}. Another network on other data, unless this is VOC2007.",
-        "- Compressed MB: the retrained network, lossless. The original compressed its weight rows.",
-        "- Row 0 is the unpruned network; retrained alike it shows what retraining alone brings.",
+        f"- Retraining, where a row does not say otherwise: {steps}, batch {train.batch_size}, {train.optimizer}, "
+        f"learning rate {train.learning_rate} ({train.schedule}); {seeds}.",
+        f"- mAP: 11-point, {original['evaluation']['protocol_text']}.",
+        *(f"- {line}." for line in comparison.shares_of(compared)),
         "",
     ]
+    if compared:
+        lines += ["## All rows", "", *markdown.table(*comparison.table(compared), texts=comparison.TEXTS), ""]
     for method, title in TITLES.items():
-        lines += [f"## {title}", "", *result_table(method, original, groups), ""]
+        if any(group.method == method and group.amount for group in groups):
+            lines += [f"## {title}", "", *result_notes(known), "", *result_table(method, original, groups, known), ""]
     lines += [conclusion, ""] if conclusion else []
     for title, file in figures.items():
         lines += [f"## {title}", "", f"![{title}]({file})", ""]
@@ -91,8 +123,18 @@ def to_markdown(
     return "\n".join(lines)
 
 
-def result_table(method: str, original: Json, groups: Sequence[Group]) -> list[str]:
-    """The original's columns, and more; the published numbers beside each row."""
+def result_notes(known: Json | None) -> list[str]:
+    """What is to be known of a `result_table`."""
+    return [
+        "- The columns at .25 count only detections of confidence ≥ 0.25.",
+        "- Compressed MB: the retrained network, lossless. The original compressed its weight rows.",
+        "- Row 0 is the unpruned network; retrained alike it shows what retraining alone brings.",
+        *([f"- Published: {known['source']}."] if known else []),
+    ]
+
+
+def result_table(method: str, original: Json, groups: Sequence[Group], known: Json | None) -> list[str]:
+    """The original's columns, and more, for the rows that drop an amount; the published numbers beside each row."""
     counted = ["parameters", "the original's count"] if method == "filter" else ["parameters not 0"]
     header = [
         f"{method}s pruned %",
@@ -106,16 +148,19 @@ def result_table(method: str, original: Json, groups: Sequence[Group]) -> list[s
     ]
     header += ["pruned at .25", "retrained at .25"]
     header += [f"published {name}" for name in ("params", "MB", "pruned", "retrained")]
-    control = next((group for group in groups if group.name == "control"), None)
-    rows = [_result_row(method, 0.0, original, control)]
+    numbers = {round(row["amount"], 6): row for row in known[method]} if known else {}
+    control = next((group for group in groups if group.name == "control" and group.amount is not None), None)
+    rows = [_result_row(method, 0.0, original, control, numbers)]
     for group in groups:
-        if group.method == method and group.name != "control":
-            rows.append(_result_row(method, group.amount, original, group))
-    return markdown.table(header, rows)
+        if group.method == method and group.amount:
+            rows.append(_result_row(method, group.amount, original, group, numbers))
+    return markdown.table(*markdown.without_empty(header, rows))
 
 
-def _result_row(method: str, amount: float, original: Json, group: Group | None) -> list[str]:
-    known = {round(row["amount"], 6): row for row in published()[method]}.get(round(amount, 6))
+def _result_row(
+    method: str, amount: float, original: Json, group: Group | None, numbers: Mapping[float, Json]
+) -> list[str]:
+    known = numbers.get(round(amount, 6))
     pruned = group.stages("pruned")[0] if group else original
     after = group.stages("retrained")[0] if group else original
 
@@ -160,7 +205,8 @@ def sensitivity_table(result: SensitivityResult) -> list[str]:
         [name, f"{layer['size']:,}", *(f"{score:.4f}" for score in layer["map_11point"])]
         for name, layer in result["layers"].items()
     ]
-    what = f"mAP (11-point) on {result['data']}; without pruning it is {result['original']:.4f}."
+    repaired = ", repaired" if result.get("repair") else ""
+    what = f"mAP (11-point{repaired}) on {result['data']}; without pruning it is {result['original']:.4f}."
     return [what, "", *markdown.table(header, rows)]
 
 
@@ -171,18 +217,23 @@ def _write_pictures(
     eval_set: data.Dataset,
     folder: pathlib.Path,
 ) -> dict[str, str]:
-    """The same pictures with what each pruned network finds, before and after retraining."""
-    written = {}
+    """The same pictures with what each pruned network finds; of the amounts before and after retraining."""
+    columns = {}
     for method, title in TITLES.items():
+        mine = [group for group in groups if group.method == method and group.amount]
         for stage in ("pruned", "retrained"):
+            captions = [(f"{100 * (group.amount or 0):g}% {stage}", group.samples[stage]) for group in mine]
+            columns[f"{title} {stage}", f"pictures_{method}_{stage}.jpg"] = captions
+    named = [(group.name, group.samples[group.last]) for group in groups if group.amount is None]
+    columns["The rows' last networks", "pictures_rows.jpg"] = named
+    written = {}
+    for (title, name), captions in columns.items():
+        if captions:
             gallery = pictures.Gallery(eval_set, settings.eval.pictures, height=140)
-            gallery.add("0%", original["samples"])
-            for group in groups:
-                if group.method == method and group.name != "control":
-                    gallery.add(f"{100 * group.amount:g}% {stage}", group.samples[stage])
-            name = f"pictures_{method}_{stage}.jpg"
+            for caption, samples in [("unpruned", original["samples"]), *captions]:
+                gallery.add(caption, samples)
             gallery.save(folder / name)
-            written[f"{title} {stage}: what the networks find (confidence ≥ 0.25)"] = name
+            written[f"{title}: what the networks find (confidence ≥ 0.25)"] = name
     return written
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+from collections.abc import Callable
 
 import jax
 from absl import logging
@@ -10,9 +11,11 @@ from tqdm import tqdm
 
 from yolojax import pruning, training
 from yolojax.files import write_json
-from yolojax.network import Model
+from yolojax.network import Masks, Model, Variables
 from yolojax.pruning import Scores, Sensitivity
+from yolojax.runs import setup
 from yolojax.runs.masking import make_masks
+from yolojax.runs.prune import Subject
 from yolojax.settings import Settings, StudySettings
 
 
@@ -20,30 +23,33 @@ class SensitivityResult(Sensitivity):
     """A sensitivity.json with what it was measured by and on; `prunable` is how many layers it has when it is whole."""
 
     criterion: str
+    repair: bool
+    split: str
     data: str
     protocol: dict[str, str | float]
     prunable: int
 
 
 def measure_sensitivity(
-    settings: Settings, model: Model, scores: Scores, evaluator: training.Evaluator, path: pathlib.Path
+    settings: Settings, subject: Subject, scores: Scores, evaluator: training.Evaluator, path: pathlib.Path
 ) -> SensitivityResult:
     """Measures each layer that may be pruned, by `scores`, and writes what is known after each of them to `path`.
 
-    Layers that `path` holds already are not measured again. Masks change values and not shapes, so all evaluations
-    share the evaluator's compiled function.
+    With `prune.repair` each point is measured after the repair. Layers that `path` holds already are not measured
+    again. Masks change values and not shapes, so all evaluations share the evaluator's compiled function.
     """
-    result = _start(settings, model, evaluator, path)
-    about = settings.prune
+    result = _start(settings, subject.model, evaluator, path)
+    about, model = settings.prune, subject.model
     sizes = pruning.prunable(model.architecture, about.kind, about.exclude)
     left = {name: size for name, size in sizes.items() if name not in result["layers"]}
+    masked = _masker(settings, subject)
     steps = len(left) * len(result["amounts"])
     with tqdm(total=steps, desc=f"sensitivity, {settings.prune.method}", unit="eval", disable=not steps) as bar:
         for name, size in left.items():
             found = []
             for amount in result["amounts"]:
-                masked = model.masked(make_masks(about, model, scores, size=settings.eval.size, amounts={name: amount}))
-                found.append(evaluator.evaluate(masked.variables, progress=None).map_11point)
+                masks = make_masks(about, model, scores, size=settings.eval.size, amounts={name: amount})
+                found.append(evaluator.evaluate(masked(masks), progress=None).map_11point)
                 bar.update()
             result["layers"][name] = {"size": size, "map_11point": found}
             if jax.process_index() == 0:
@@ -52,22 +58,40 @@ def measure_sensitivity(
 
 
 def is_whole(study: StudySettings, result: SensitivityResult) -> bool:
-    """Whether every layer is measured that may be pruned, at the amounts of the study."""
-    amounts = result["amounts"] == list(study.sensitivity_amounts)
-    return amounts and len(result["layers"]) == result["prunable"]
+    """Whether every layer is measured that may be pruned, as the study asks for it."""
+    return _is_of(study, result) and len(result["layers"]) == result["prunable"]
+
+
+def _is_of(study: StudySettings, result: SensitivityResult) -> bool:
+    """Whether the analysis was started with the amounts and on the split of the study."""
+    return result["amounts"] == list(study.sensitivity_amounts) and result.get("split") == study.sensitivity_split
+
+
+def _masker(settings: Settings, subject: Subject) -> Callable[[Masks], Variables]:
+    """From masks to the variables that are measured: masked, and repaired where the settings say so."""
+    model = subject.model
+    if not settings.prune.repair:
+        return lambda masks: model.masked(masks).variables
+    batches = setup.plain_batches(settings, subject.train_set, settings.prune.images)
+    images = [batch["image"] for batch in batches]
+    return lambda masks: pruning.repair(model.architecture, model.variables, masks, images)
 
 
 def _start(settings: Settings, model: Model, evaluator: training.Evaluator, path: pathlib.Path) -> SensitivityResult:
     if path.exists():
-        logging.info("resuming %s", path)
         found: SensitivityResult = json.loads(path.read_text())
-        return found
+        if _is_of(settings.study, found):
+            logging.info("resuming %s", path)
+            return found
+        logging.info("%s is of other amounts or another split, and is measured again", path)
     original = evaluator.evaluate(model.variables)
     return {
         "method": settings.prune.method,
         "criterion": settings.prune.chosen.name,
+        "repair": settings.prune.repair,
         "amounts": list(settings.study.sensitivity_amounts),
         "original": original.map_11point,
+        "split": settings.study.sensitivity_split,
         "data": evaluator.dataset.description,
         "protocol": {**dataclasses.asdict(evaluator.protocol), "text": str(evaluator.protocol)},
         "prunable": len(pruning.prunable(model.architecture, settings.prune.kind, settings.prune.exclude)),

@@ -1,0 +1,68 @@
+"""Which networks are worth their cost: those that no other one beats, and the figure of them."""
+
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from yolojax.reporting.entries import Entry
+from yolojax.reporting.figures import save
+
+
+class Cost(NamedTuple):
+    """Something that a network should have little of: its name, the unit it is shown in, and how much there is."""
+
+    name: str
+    unit: float
+    of: Callable[[Entry], float]
+
+
+def costs(entries: Sequence[Entry]) -> tuple[Cost, Cost]:
+    """MACs, and bytes: of the compressed files where each entry knows its own, else of the .weights files."""
+    macs = Cost("MACs (G)", 1e9, lambda entry: entry.macs)
+    if all(entry.compressed_bytes is not None for entry in entries):
+        return macs, Cost("compressed MB", 1e6, lambda entry: entry.compressed_bytes or 0)
+    return macs, Cost(".weights MB", 1e6, lambda entry: entry.weights_bytes)
+
+
+def dominated(entries: Sequence[Entry], cost: Callable[[Entry], float]) -> tuple[bool, ...]:
+    """For each entry whether another has at least its mAP (11-point) at no more cost, and is better in one of them.
+
+    The others are the Pareto front. Of several equal ones all are on it.
+    """
+    points = [(entry.map_11point, -cost(entry)) for entry in entries]
+    return tuple(
+        any(other != point and other[0] >= point[0] and other[1] >= point[1] for other in points) for point in points
+    )
+
+
+def figure(entries: Sequence[Entry], path: pathlib.Path) -> None:
+    """mAP against MACs and bytes, on a logarithmic axis; what is dominated is grey, the front labelled and joined."""
+    drawing = Figure(figsize=(12, 5), layout="constrained")
+    panels = drawing.subplots(1, 2, sharey=True)
+    for axes, cost in zip(panels, costs(entries), strict=True):
+        _panel(axes, entries, cost)
+    panels[0].set(ylabel="mAP (11-point)")
+    save(drawing, path)
+
+
+def _panel(axes: Axes, entries: Sequence[Entry], cost: Cost) -> None:
+    for entry, beaten in zip(entries, dominated(entries, cost.of), strict=True):
+        at, colour = (cost.of(entry) / cost.unit, entry.map_11point), "lightgrey" if beaten else "tab:blue"
+        axes.errorbar(*at, entry.spread or 0.0, marker="o", color=colour, zorder=1 if beaten else 3)
+        if not beaten:
+            axes.annotate(label(entry), at, (4, -10), textcoords="offset points", fontsize="x-small")
+    front = [e for e, beaten in zip(entries, dominated(entries, cost.of), strict=True) if not beaten]
+    line = sorted((cost.of(entry) / cost.unit, entry.map_11point) for entry in front)
+    axes.plot(*zip(*line, strict=True), color="tab:blue", linewidth=1, zorder=2)
+    axes.set(xlabel=cost.name, xscale="log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.margins(x=0.12)
+    axes.grid(alpha=0.3)
+
+
+def label(entry: Entry) -> str:
+    """The run's name, with the stage where that is not what a run ends with."""
+    return entry.name if entry.stage in ("original", "trained", "retrained") else f"{entry.name} ({entry.stage})"
