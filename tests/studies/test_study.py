@@ -9,7 +9,8 @@ import pytest
 from tests.reporting.conftest import stage
 from yolojax import export, pruning, runs, studies
 from yolojax.runs import setup
-from yolojax.runs.prune import open_checked, open_subject, score
+from yolojax.runs.prune import open_checked, open_subject
+from yolojax.runs.rounds import score
 from yolojax.runs.workdir import PRUNING, claim
 from yolojax.studies import report, sensitivity
 from yolojax.studies.rows import Group, choose_rows, group_rows

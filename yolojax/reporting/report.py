@@ -44,6 +44,7 @@ class Report:
     layers: Sequence[pruning.LayerRow]
     masked_filter_parameters: int
     off_grid: dict[str, int] | None
+    retrain_steps: int
     retrain_seconds: float | None
     total_seconds: float | None
 
@@ -122,8 +123,8 @@ def to_markdown(report: Report) -> str:
     if report.off_grid:
         after = report.stages[-1]
         lines += [
-            f"Each layer keeps a multiple of {settings.round_to} filters. Without that the network would have "
-            f"{report.off_grid['parameters']:,} parameters in place of {after.parameters:,}, and "
+            f"Layers that are wide enough keep a multiple of {settings.round_to} filters. Without that the network "
+            f"would have {report.off_grid['parameters']:,} parameters in place of {after.parameters:,}, and "
             f"{report.off_grid['macs'] / 1e9:.3f} G MACs in place of {after.macs / 1e9:.3f} G.",
             "",
         ]
@@ -153,32 +154,53 @@ def _agreement(original: training.Evaluation) -> list[str]:
 
 def _after(report: Report) -> str:
     """What came after pruning, as the start of a sentence."""
-    parts = ["not retrained" if report.settings.train.nothing else f"retrained on {report.train_set}"]
-    if report.settings.prune.repair:
-        parts.insert(0, f"repaired by images of {report.train_set}, without labels")
+    about, train = report.settings.prune, report.settings.train
+    parts = [f"repaired by images of {report.train_set}, without labels"] if about.repair else []
+    parts += ["started again from random weights"] if about.restart else []
+    if train.nothing:
+        parts.append("not retrained")
+    else:
+        teacher = "by the unpruned network alone " if train.labels == "teacher" else ""
+        parts.append(f"retrained {teacher}on {report.train_set}")
+        if train.taught and not teacher:
+            parts.append("taught by the unpruned network as well")
+    if about.then_weights:
+        parts.append(f"{about.then_weights:.0%} of the weights left gone while retraining ({about.then_criterion})")
     text = ", ".join(parts)
     return text[0].upper() + text[1:]
 
 
 def _title(settings: PruneSettings) -> str:
+    what = "Filters" if settings.method == "filter" else "Kernel weights"
     if settings.budget:
-        return f"Filters pruned to {settings.budget}"
-    return f"{settings.amount:.0%} of the {'filters' if settings.method == 'filter' else 'kernel weights'} pruned"
+        return f"{what} pruned to {settings.budget}"
+    return f"{settings.amount:.0%} of the {what.lower()} pruned"
 
 
 def _spread(settings: PruneSettings) -> str:
-    if settings.budget:
+    rounds = f", in {settings.rounds} rounds" if settings.rounds > 1 else ""
+    if settings.amounts and not settings.budget:
+        return f"amounts per layer by their sensitivity (`{settings.amounts}`){rounds}"
+    if settings.budget and settings.method == "filter":
         ways = {"cost": "score over cost", "global": "score", "uniform": "the same share of each layer"}
-        return f"filters ordered by {ways[settings.allocation]}, at least {settings.floor:.0%} of each layer kept"
-    if settings.amounts:
-        return f"amounts per layer by their sensitivity (`{settings.amounts}`)"
-    return "one threshold for all layers" if settings.chosen_scope == "global" else "the same share of each layer"
+        by = f"sensitivity (`{settings.amounts}`) over cost" if settings.amounts else ways[settings.allocation]
+        return f"filters ordered by {by}, at least {settings.floor:.0%} of each layer kept{rounds}"
+    ways = {
+        "global": "one threshold for all layers",
+        "layer": "the same share of each layer",
+        "erdos_renyi": "a share for each layer by its shape (Erdős–Rényi)",
+    }
+    return ways[settings.chosen_scope] + rounds
 
 
 def _times(report: Report) -> str:
+    asked = report.settings.train.steps
+    steps = f"{report.retrain_steps:,} steps"
+    if asked and report.retrain_steps != asked:
+        steps += f" ({asked:,} and more, as the network has fewer MACs)"
     if report.retrain_seconds is None or report.total_seconds is None:
-        return "- The run was resumed from a checkpoint, so how long it took is not known."
-    return f"- Retraining took {report.retrain_seconds:.0f} s, the whole run {report.total_seconds:.0f} s."
+        return f"- Retraining took {steps}; the run was resumed from a checkpoint, so how long it took is not known."
+    return f"- Retraining took {steps} and {report.retrain_seconds:.0f} s, the whole run {report.total_seconds:.0f} s."
 
 
 def _stage_table(stages: Sequence[Stage]) -> list[str]:

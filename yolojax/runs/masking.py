@@ -25,14 +25,21 @@ def make_scores(settings: PruneSettings, model: Model, batches: Batches | None =
 
 
 def make_masks(
-    settings: PruneSettings, model: Model, scores: Scores, *, size: int, amounts: Mapping[str, float] | None = None
+    settings: PruneSettings,
+    model: Model,
+    scores: Scores,
+    *,
+    size: int,
+    amounts: Mapping[str, float] | None = None,
+    part: float = 1.0,
 ) -> Masks:
     """The masks that the settings ask for, by `make_scores`; `amounts`, {layer: fraction}, in place of their own.
 
-    `size` is that of the images in pixels, for a budget.
+    `size` is that of the images in pixels, for a budget. With `part` below 1 only that part of the way is gone.
     """
     if settings.budget and amounts is None:
-        return _budget_masks(settings, model, scores, size)
+        return _budget_masks(settings, model, scores, size, part)
+    settings = dataclasses.replace(settings, amount=settings.amount * part)
     if amounts is None and settings.amounts:
         amounts = read_amounts(settings, model.architecture)
     amount = settings.amount if amounts is None else amounts
@@ -52,9 +59,12 @@ def make_masks(
     )
 
 
-def _budget_masks(settings: PruneSettings, model: Model, scores: Scores, size: int) -> Masks:
+def _budget_masks(settings: PruneSettings, model: Model, scores: Scores, size: int, part: float) -> Masks:
     budget = pruning.parse_budget(settings.budget)
     target = budget.target(model.architecture, size)
+    if settings.kind == "filter":  # by the same factor in each part
+        whole = budget.cost(size)(model.architecture)
+        target = max(target, whole * (target / whole) ** part)
     if settings.kind == "weight":
         return pruning.weight_budget_masks(
             model.architecture,

@@ -1,20 +1,19 @@
 """The main job: measure a network, prune it, measure, retrain, measure again, and keep the smaller network."""
 
 import dataclasses
+import functools
 import pathlib
 import time
 
 import jax
 import numpy as np
-from absl import logging
 
-from yolojax import data, detection, export, network, pruning, training
-from yolojax.files import Path, write_json
+from yolojax import data, export, network, pruning, training
+from yolojax.files import Path
 from yolojax.network import Masks, Model
-from yolojax.pruning import Scores
-from yolojax.reporting import pictures, report
-from yolojax.runs import labels, masking, setup
-from yolojax.runs.train import train_model
+from yolojax.reporting import report
+from yolojax.runs import labels, masking, measuring, removing, rounds, setup
+from yolojax.runs.train import steps_of, train_model
 from yolojax.runs.workdir import PRUNING, claim
 from yolojax.settings import Settings
 
@@ -56,6 +55,9 @@ def check(settings: Settings, model: Model) -> None:
     setup.check(settings, model.architecture)
     labels.check_pruning(settings)
     masking.check(settings.prune, model, settings.eval.size)
+    rounds.check(settings)
+    if settings.prune.cluster_bits:
+        export.require("constriction")
 
 
 def open_subject(settings: Settings, model: Model) -> Subject:
@@ -66,11 +68,11 @@ def open_subject(settings: Settings, model: Model) -> Subject:
     if eval_set.labelled:
         model = dataclasses.replace(model, names=eval_set.names)
     evaluator = setup.make_evaluator(settings, model.architecture, eval_set)
-    found, seconds = predict("original", model, evaluator)
+    found, seconds = measuring.predict("original", model, evaluator)
     if not eval_set.labelled:
         evaluator = evaluator.agreeing_with(found)
-        log_agreement(evaluator)
-    original = make_stage("original", settings, model, evaluator, found, seconds)
+        measuring.log_agreement(evaluator)
+    original = measuring.make_stage("original", settings, model, evaluator, found, seconds)
     return Subject(model, train_set, evaluator.dataset, evaluator, original)
 
 
@@ -81,46 +83,35 @@ def class_names(settings: Settings, model: Model) -> tuple[str, ...]:
     return tuple(f"class {label}" for label in range(model.architecture.region.classes))
 
 
-def log_agreement(evaluator: training.Evaluator) -> None:
-    """Says what stands in for labels; warns where that is nothing."""
-    objects = sum(len(annotation.objects.labels) for annotation in evaluator.annotations)
-    description = evaluator.dataset.description
-    logging.info("%s has no labels: the numbers are %s", description, training.AGREEMENT)
-    if not objects:
-        logging.warning("%s: the unpruned network finds no object, so the agreement says nothing", description)
-
-
 def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Path) -> report.Report:
     """`run_pruning` of a network that is open and measured."""
     went_on = any((workdir / "checkpoints").glob("[0-9]*"))
     if went_on and settings.train.nothing:
         raise ValueError(f"{workdir} holds a retraining, and this run has none; give a new --workdir")
-    start, model, evaluator = time.monotonic(), subject.model, subject.evaluator
-    scores = score(settings, model, subject.train_set)
-    masks = masking.make_masks(settings.prune, model, scores, size=settings.eval.size)
+    start, model, filters = time.monotonic(), subject.model, settings.prune.method == "filter"
+    scores, masks = rounds.choose(settings, model, subject.train_set)
     masked = model.masked(masks)
-    stages = [subject.original, measure("pruned", settings, masked, evaluator)]
-    left = masked
-    if settings.prune.method == "filter":
-        left = smaller_model(settings, subject, masks, workdir)
+    stages = [subject.original, measuring.measure("pruned", settings, masked, subject.evaluator)]
+    left, evaluator = masked, subject.evaluator
+    if filters:
+        left = removing.smaller_model(settings, model, masks, subject.train_set, workdir)
         evaluator = setup.make_evaluator(settings, left.architecture, subject.eval_set)
         if settings.prune.repair or settings.train.nothing:
-            stages.append(measure("repaired" if settings.prune.repair else "removed", settings, left, evaluator))
+            name = "repaired" if settings.prune.repair else "removed"
+            stages.append(measuring.measure(name, settings, left, evaluator))
+    if settings.prune.restart:
+        left = restarted(settings, left)
     begin = time.monotonic()
     if not settings.train.nothing:
-        masks_left = masks if settings.prune.method == "weight" else None
-        removed = masks if settings.prune.method == "filter" else None
-        left = train_model(
-            settings, left, subject.train_set, workdir, masks_left, evaluator, teacher=model, removed=removed
-        )
-        seconds = time.monotonic() - begin
-        stages.append(measure("retrained", settings, left, evaluator))
-    else:
-        seconds = 0.0
+        left = retrain(settings, subject, left, masks, evaluator, workdir)
+        stages.append(measuring.measure("retrained", settings, left, evaluator))
+    seconds = time.monotonic() - begin
+    if settings.prune.cluster_bits:
+        stages.append(cluster(settings, left, evaluator, workdir / "model.compressed"))
 
     if jax.process_index() == 0:
         export.save_darknet(left, workdir / "model")
-        save_masks(workdir / "masks.npz", masks)
+        save_masks(workdir / "masks.npz", masks if filters else rounds.masks_of_zeros(left))
     result = report.Report(
         settings=settings,
         train_set=subject.train_set.description,
@@ -128,7 +119,8 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
         stages=stages,
         layers=pruning.layer_table(model.architecture, masked.variables, masks),
         masked_filter_parameters=pruning.masked_filter_parameters(model.params, masks),
-        off_grid=off_grid(settings, model, scores),
+        off_grid=removing.off_grid(settings, model, scores),
+        retrain_steps=0 if settings.train.nothing else training_steps(settings, subject, left),
         retrain_seconds=None if went_on else seconds,
         total_seconds=None if went_on else time.monotonic() - start,
     )
@@ -137,87 +129,81 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     return result
 
 
-def score(settings: Settings, model: Model, train_set: data.Dataset) -> Scores:
-    """The scores by the criterion of the settings, which sees `prune.images` training images where it needs any."""
-    if not settings.prune.chosen.needs.data:
-        return masking.make_scores(settings.prune, model)
-    return masking.make_scores(settings.prune, model, setup.plain_batches(settings, train_set, settings.prune.images))
-
-
-def measure(name: str, settings: Settings, model: Model, evaluator: training.Evaluator) -> report.Stage:
-    """Evaluates one network of a run."""
-    found, seconds = predict(name, model, evaluator)
-    return make_stage(name, settings, model, evaluator, found, seconds)
-
-
-def predict(name: str, model: Model, evaluator: training.Evaluator) -> tuple[list[detection.Detections], float]:
-    """What one network of a run finds in each image, and the seconds that this took."""
-    start = time.monotonic()
-    found = evaluator.predict(model.variables, progress=f"evaluate {name}")
-    return found, time.monotonic() - start
-
-
-def make_stage(
-    name: str,
+def retrain(
     settings: Settings,
-    model: Model,
+    subject: Subject,
+    left: Model,
+    masks: Masks,
     evaluator: training.Evaluator,
-    found: list[detection.Detections],
-    seconds: float,
-) -> report.Stage:
-    """The numbers of one network of a run, by what it `found`."""
-    names = evaluator.dataset.names
-    result = training.score(evaluator.annotations, found, names, evaluator.protocol, seconds=seconds)
-    logging.info("%s: %s %.4f (11-point)", name, result.protocol.quantity, result.map_11point)
-    samples = pictures.sample(found, settings.eval.pictures)
-    return report.make_stage(name, model, result, settings.eval.size, samples)
-
-
-def off_grid(settings: Settings, model: Model, scores: Scores) -> dict[str, int] | None:
-    """Parameters and MACs that would be left without `prune.round_to`; None where it asks for nothing."""
-    if settings.prune.method != "filter" or settings.prune.round_to == 1:
-        return None
-    free = settings.replace(prune={"round_to": 1})
-    smaller = removed_model(model, masking.make_masks(free.prune, model, scores, size=settings.eval.size))
-    return {
-        "parameters": pruning.count_parameters(smaller.params),
-        "macs": pruning.macs(smaller.architecture, settings.eval.size, settings.eval.size),
-    }
-
-
-def smaller_model(settings: Settings, subject: Subject, masks: Masks, workdir: pathlib.Path) -> Model:
-    """The model without its dropped filters, repaired where the settings say so; `workdir` gets removal.json."""
-    masked = repaired_model(settings, subject, masks) if settings.prune.repair else subject.model.masked(masks)
-    smaller = removed_model(masked, masks)
-    difference = head_difference(masked, smaller, settings.eval.size)
-    if jax.process_index() == 0:
-        write_json(workdir / "removal.json", {"max_difference": difference})
-    return smaller
-
-
-def repaired_model(settings: Settings, subject: Subject, masks: Masks) -> Model:
-    """The masked model in which what stays stands in for what went, by `prune.images` training images."""
-    model, start = subject.model, time.monotonic()
-    batches = setup.plain_batches(settings, subject.train_set, settings.prune.images)
-    variables = pruning.repair(model.architecture, model.variables, masks, (batch["image"] for batch in batches))
-    logging.info("repaired in %.1f s, without labels", time.monotonic() - start)
-    return dataclasses.replace(model, variables=variables)
-
-
-def removed_model(model: Model, masks: Masks) -> Model:
-    """The model without its dropped filters."""
-    architecture, variables = pruning.remove_filters(model.architecture, model.variables, masks)
-    return dataclasses.replace(model, architecture=architecture, variables=variables)
-
-
-def head_difference(masked: Model, removed: Model, size: int) -> float:
-    """The largest difference of two heads on a random image, relative to the largest value."""
-    image = jax.random.uniform(jax.random.key(0), (1, size, size, masked.architecture.net.channels))
-    first, second = (
-        np.asarray(jax.jit(network.apply, static_argnums=0)(m.architecture, m.variables, image))
-        for m in (masked, removed)
+    workdir: pathlib.Path,
+) -> Model:
+    """The model after its retraining, in which single weights may go as well."""
+    about, weights, changes = settings.prune, None, None
+    plan = functools.partial(rounds.weights_while_training, left.architecture, seed=about.seed)
+    if about.method == "weight" and about.rounds > 1:
+        changes = plan(
+            amount=rounds.dropped_share(masks),
+            criterion=about.chosen,
+            scope=about.chosen_scope,
+            rounds=about.rounds,
+        )
+        left = dataclasses.replace(left, variables=subject.model.variables)
+    elif about.method == "weight":
+        weights = masks
+    elif about.then_weights:
+        criterion = pruning.CRITERIA[about.then_criterion]
+        changes = plan(amount=about.then_weights, criterion=criterion, scope=criterion.scope, rounds=about.then_rounds)
+    if changes:
+        weights = pruning.keep_all(left.params)
+    return train_model(
+        settings,
+        left,
+        subject.train_set,
+        workdir,
+        weights,
+        evaluator,
+        teacher=subject.model,
+        removed=masks if about.method == "filter" else None,
+        shrink=shrink(settings, subject, left),
+        changes=changes,
     )
-    return float(np.max(np.abs(first - second)) / np.max(np.abs(first)))
+
+
+def shrink(settings: Settings, subject: Subject, left: Model) -> float:
+    """By what factor the MACs of an image have become fewer."""
+    before, after = (
+        pruning.macs(model.architecture, settings.eval.size, settings.eval.size) for model in (subject.model, left)
+    )
+    return before / after
+
+
+def training_steps(settings: Settings, subject: Subject, left: Model) -> int:
+    """The steps of the retraining."""
+    return steps_of(settings.train, len(subject.train_set), shrink(settings, subject, left))
+
+
+def restarted(settings: Settings, model: Model) -> Model:
+    """The model with random weights: a control, of what its shape alone is worth."""
+    variables = network.init(model.architecture, jax.random.key(settings.train.seed))
+    return dataclasses.replace(model, variables=variables, seen=0)
+
+
+def cluster(settings: Settings, model: Model, evaluator: training.Evaluator, path: pathlib.Path) -> report.Stage:
+    """Writes the compressed file in which each kernel has 2**bits values at most, and measures the network in it."""
+    if jax.process_index() == 0:
+        export.write_compressed(
+            path,
+            model.architecture,
+            model.variables,
+            names=model.names,
+            seen=model.seen,
+            values="clustered",
+            bits=settings.prune.cluster_bits,
+        )
+    architecture, variables, _ = export.read_compressed(path)
+    clustered = dataclasses.replace(model, architecture=architecture, variables=variables)
+    stage = measuring.measure("clustered", settings, clustered, evaluator)
+    return dataclasses.replace(stage, compressed_bytes=path.stat().st_size)
 
 
 def save_masks(path: pathlib.Path, masks: Masks) -> None:

@@ -13,9 +13,9 @@ from absl import logging
 from yolojax import darknet, data, export, training
 from yolojax.files import Path, write_json
 from yolojax.network import Architecture, Masks, Model, Variables
-from yolojax.runs import labels, setup
+from yolojax.runs import labels, rounds, setup
 from yolojax.runs.workdir import claim
-from yolojax.settings import Settings
+from yolojax.settings import Settings, TrainSettings
 
 
 def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
@@ -75,6 +75,8 @@ def train_model(
     *,
     teacher: Model | None = None,
     removed: Masks | None = None,
+    shrink: float = 1.0,
+    changes: rounds.Changes | None = None,
 ) -> Model:
     """The model after its training. Resumes from `workdir`.
 
@@ -87,9 +89,11 @@ def train_model(
       evaluator: measures every `train.eval_every` steps.
       teacher: the unpruned network, for settings that learn from it; without one, labels alone are learned.
       removed: the masks by which filters of the teacher were removed; None where the model has all of them.
+      shrink: by what factor its MACs are fewer than the unpruned network's; with `train.stretch` it earns steps.
+      changes: what becomes of the state after certain steps, where masks change.
     """
     about = settings.train
-    steps = about.steps or about.epochs * -(-len(dataset) // about.batch_size)
+    steps = steps_of(about, len(dataset), shrink)
     rate = training.learning_rate_schedule(
         about.schedule, peak=about.learning_rate, warmup_steps=about.warmup_steps, steps=steps
     )
@@ -105,9 +109,16 @@ def train_model(
         learning_rate=rate,
         evaluate=_map_of(evaluator) if evaluator else None,
         name_image=dataset.image_id,
+        changes=changes(optimizer, steps) if changes else {},
     )
     variables = jax.tree.map(np.asarray, state.variables)
     return dataclasses.replace(model, variables=variables, seen=int(state.seen))
+
+
+def steps_of(settings: TrainSettings, images: int, shrink: float = 1.0) -> int:
+    """How many steps a training takes on so many images; a network that is `shrink` times smaller has earned more."""
+    steps = settings.steps or settings.epochs * -(-images // settings.batch_size)
+    return round(steps * max(1.0, min(settings.stretch, shrink)))
 
 
 def compile_step(

@@ -42,6 +42,11 @@ class TrainSettings(Section):
     batch_size: int = option(32, "images per step, over all devices of all processes", least=1)
     epochs: int = option(100, "passes over the training set", least=0, free=True)
     steps: int = option(0, "in place of epochs, if positive", least=0, free=True)
+    stretch: float = option(
+        1.0,
+        "a pruned network takes up to so many times the steps, no more than the factor by which its MACs fell",
+        least=1,
+    )
     sizes: tuple[int, ...] = option((416,), "image sizes in pixels, a new one every 10 batches")
     loss: str = option("region", "what is minimised", choices=training.LOSSES)
     labels: str = option(
@@ -141,6 +146,22 @@ class PruneSettings(Section):
     amounts: str = option("", "a sensitivity.json: what goes is spread over the layers by how much each tolerates")
     images: int = option(128, "training images that a criterion or the repair sees, if it needs any", least=1)
     seed: int = option(0, "of a criterion that is random", least=0)
+    rounds: int = option(
+        1, "filters are chosen in so many rounds before any training; weights go in as many while training", least=1
+    )
+    restart: bool = option(False, "train the smaller network from random weights, a control of what its shape is worth")
+    then_weights: float = option(
+        0.0,
+        "with filters: the share of the smaller network's kernel weights that goes while training",
+        least=0,
+        most=1,
+        open=True,
+    )
+    then_rounds: int = option(10, "rounds in which they go", least=1)
+    then_criterion: str = option("magnitude", "how they are scored")
+    cluster_bits: int = option(
+        0, "a compressed file with 2**bits values per kernel, measured; 0: none", least=0, most=8
+    )
     exclude: tuple[str, ...] = option((), "layers whose filters all stay, as in ('conv_00',)")
 
     def __post_init__(self) -> None:
@@ -155,10 +176,22 @@ class PruneSettings(Section):
                 f"prune.criterion {self.criterion!r}, expected one of {', '.join(known)} for {self.method}s"
             )
 
+        if self.method == "weight" and (self.then_weights or self.restart):
+            raise ValueError("prune.then_weights and prune.restart are for filters; prune.method is weight")
+        self._check_then()
         if self.scope and self.scope not in pruning.SCOPES[self.kind]:
             raise ValueError(
                 f"prune.scope {self.scope!r}, expected one of {', '.join(pruning.SCOPES[self.kind])} for {self.method}s"
             )
+
+    def _check_then(self) -> None:
+        known = [
+            name
+            for name, criterion in pruning.CRITERIA.items()
+            if criterion.kind == "weight" and not criterion.needs.data
+        ]
+        if self.then_criterion not in known:
+            raise ValueError(f"prune.then_criterion {self.then_criterion!r}, expected one of {', '.join(known)}")
 
     def _check_budget(self, budget: pruning.Budget) -> None:
         if self.amounts and self.method == "weight":

@@ -11,8 +11,9 @@ from tqdm import tqdm
 from yolojax.files import Path
 from yolojax.network import Model
 from yolojax.reporting.report import stage_to_json
-from yolojax.runs import labels, masking, setup
-from yolojax.runs.prune import Subject, open_subject, prune_and_retrain, score
+from yolojax.runs import labels, setup
+from yolojax.runs.prune import Subject, check, open_subject, prune_and_retrain
+from yolojax.runs.rounds import score
 from yolojax.runs.train import train_and_measure
 from yolojax.runs.workdir import PRUNING, check_same_run, claim
 from yolojax.settings import Settings
@@ -69,8 +70,7 @@ def open_checked(settings: Settings, rows: Sequence[Row]) -> Model:
     for row in {row.kind: row for row in rows}.values():
         mine = row.settings(settings)
         try:
-            setup.check(mine, model.architecture)
-            masking.check(mine.prune, model, mine.eval.size)
+            check(mine, model)
         except ValueError as error:
             raise ValueError(f"row {row.kind}: {error}") from None
     return model
