@@ -277,3 +277,13 @@ def test_maps_in_training_are_those_of_that_pass() -> None:
     np.testing.assert_array_equal(maps["conv_12"], head)
     with pytest.raises(ValueError, match="layers name 'conv_01', which is not a convolution; there are conv_00, "):
         network.apply_with_maps(architecture, variables, images, layers=("conv_01",))
+
+
+def test_layer_by_layer_it_is_the_whole_network() -> None:
+    architecture = helpers.small_architecture()
+    variables = helpers.random_variables(architecture)
+    images = jnp.asarray(np.random.default_rng(0).uniform(size=(2, 32, 32, 3)).astype(np.float32))
+    maps = network.walk(
+        architecture, images, lambda index, _, inputs: network.apply_layer(architecture, index, variables, inputs)
+    )
+    np.testing.assert_allclose(maps[-1], network.apply(architecture, variables, images), rtol=1e-5, atol=1e-5)
