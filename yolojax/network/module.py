@@ -1,7 +1,7 @@
 """The Flax module that an architecture describes, with `init` and `apply` over plain pytrees."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never, cast
 
 import flax.linen as nn
@@ -104,16 +104,22 @@ class Network(nn.Module):
         self, images: Float[AnyArray, "batch height width channels"], train: bool = False
     ) -> Float32[Array, "batch rows columns outputs"]:
         def visit(index: int, layer: Layer, inputs: list[jax.Array]) -> jax.Array:
-            if isinstance(layer, Convolutional):
+            def convolve(layer: Convolutional, x: jax.Array) -> jax.Array:
                 name = self.architecture.name(index)
-                return ConvolutionLayer(layer, self.axis_name, self.dtype, name=name)(inputs[0], train)
-            return _without_variables(layer, inputs)
+                return ConvolutionLayer(layer, self.axis_name, self.dtype, name=name)(x, train)
+
+            return _compute(layer, inputs, convolve)
 
         return walk(self.architecture, jnp.asarray(images), visit)[-1].astype(jnp.float32)
 
 
-def _without_variables(layer: Maxpool | Route | Reorg | Region, inputs: list[jax.Array]) -> jax.Array:
+def _compute(
+    layer: Layer, inputs: list[jax.Array], convolve: Callable[[Convolutional, jax.Array], jax.Array]
+) -> jax.Array:
+    """What a layer gives for the maps that it reads; `convolve` knows the variables."""
     match layer:
+        case Convolutional():
+            return convolve(layer, inputs[0])
         case Maxpool():
             return maxpool(inputs[0], layer.size, layer.stride, layer.padding)
         case Route():
@@ -280,9 +286,10 @@ def apply_layer(
 
 @functools.partial(jax.jit, static_argnums=0)
 def _apply_layer(layer: Layer, variables: Mapping[str, Mapping[str, AnyArray]], inputs: list[Array]) -> Array:
-    if isinstance(layer, Convolutional):
-        return cast(Array, ConvolutionLayer(layer).apply(variables, inputs[0], False))
-    return _without_variables(layer, inputs)
+    def convolve(layer: Convolutional, x: Array) -> Array:
+        return cast(Array, ConvolutionLayer(layer).apply(variables, x, False))
+
+    return _compute(layer, inputs, convolve)
 
 
 def convolution_inputs(
