@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from yolojax import darknet, export, network, pruning, runs
+from yolojax.runs import setup
+from yolojax.runs.train import new_network
 from yolojax.runs.workdir import check_same_run, claim
 
 
@@ -202,3 +204,18 @@ def test_names_of_another_number_than_the_data(recipe, tmp_path):
     recipe = recipe.replace(data={"source": "shapes", "names": str(tmp_path / "three.names")})
     with pytest.raises(ValueError, match=r"three\.names has a, b, c; shapes trainval .* has circle, sq"):
         runs.run_training(recipe, tmp_path / "run")
+
+
+def test_a_new_network_has_the_size_at_which_it_is_measured(recipe):
+    settings = recipe.replace(eval={"size": 64})
+    dataset = setup.open_split(settings.data, "trainval", ())
+    assert new_network(settings, dataset).architecture.net.width == 64
+
+
+def test_size_0_is_the_networks_own(recipe):
+    architecture = darknet.read_cfg(recipe.model.cfg)
+    found = setup.with_size(recipe.replace(eval={"size": 0}, train={"sizes": (64, 0)}), architecture)
+    assert found.eval.size == 32
+    assert found.train.sizes == (64, 32)
+    with pytest.raises(ValueError, match="the network's own size is 64x32; give one for both"):
+        setup.with_size(recipe.replace(train={"sizes": (0,)}), architecture.resized(32, 64))

@@ -41,13 +41,17 @@ def open_architecture(settings: Settings) -> Architecture:
 
 
 def with_size(settings: Settings, architecture: Architecture) -> Settings:
-    """The settings with the network's own input size where `eval.size` is 0. ValueError for one that is not square."""
-    net = architecture.net
-    if settings.eval.size:
+    """The settings with the network's own input size in place of 0. ValueError where that is not square."""
+    net, sizes = architecture.net, settings.train.sizes
+    if settings.eval.size and 0 not in sizes:
         return settings
     if net.width != net.height:
-        raise ValueError(f"eval.size is 0 and the network's own size is {net.width}x{net.height}; give one for both")
-    return settings.replace(eval={"size": net.width})
+        raise ValueError(
+            f"eval.size or train.sizes is 0 and the network's own size is {net.width}x{net.height}; give one for both"
+        )
+    return settings.replace(
+        eval={"size": settings.eval.size or net.width}, train={"sizes": tuple(size or net.width for size in sizes)}
+    )
 
 
 def open_split(settings: DataSettings, split: str, names: tuple[str, ...]) -> data.Dataset:

@@ -53,16 +53,20 @@ def train_and_measure(settings: Settings, start: Model | None, workdir: pathlib.
 
 
 def new_network(settings: Settings, train_set: data.Dataset) -> Model:
-    """A network of random weights, or with a backbone, for the classes of the training set."""
-    seed = settings.train.seed
-    return training.new_model(
+    """A network of random weights, or with a backbone, for the classes of the training set.
+
+    Its own input size is the one at which it will be measured.
+    """
+    seed, size = settings.train.seed, settings.eval.size
+    model = training.new_model(
         settings.model.cfg,
         train_set.names,
         seed=seed,
-        anchors=setup.make_anchors(settings.model, train_set, size=settings.eval.size, seed=seed),
+        anchors=setup.make_anchors(settings.model, train_set, size=size, seed=seed),
         backbone=settings.model.backbone,
         cutoff=settings.model.cutoff,
     )
+    return dataclasses.replace(model, architecture=model.architecture.resized(size, size))
 
 
 def train_model(

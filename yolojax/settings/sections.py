@@ -47,7 +47,7 @@ class TrainSettings(Section):
         "a pruned network takes up to so many times the steps, no more than the factor by which its MACs fell",
         least=1,
     )
-    sizes: tuple[int, ...] = option((416,), "image sizes in pixels, a new one every 10 batches")
+    sizes: tuple[int, ...] = option((416,), "image sizes in pixels, a new one every 10 batches; 0: the network's own")
     loss: str = option("region", "what is minimised", choices=training.LOSSES)
     labels: str = option(
         "data", "what is learned: the data's, or the unpruned network's outputs alone", choices=("data", "teacher")
