@@ -14,7 +14,7 @@ NO_TRAINING = "train.steps=0 train.epochs=0 prune.repair=True"
 
 
 def get_config() -> ml_collections.ConfigDict:
-    """The rows that `docs/methods.md` is made from."""
+    """The rows that `docs/methods.md` is written from."""
     config = tiny_train.get_config()
     config.model.backbone = ""
     config.model.anchors = "cfg"
@@ -29,11 +29,12 @@ def get_config() -> ml_collections.ConfigDict:
         f"repaired-16 prune.budget=macs=16% {NO_TRAINING}",
         f"repaired-16-fisher prune.budget=macs=16% prune.criterion=fisher {NO_TRAINING}",
         f"repaired-16-rounds prune.budget=macs=16% prune.rounds=4 {NO_TRAINING}",
-        "unpruned prune.method=weight prune.amount=0",
+        "unpruned-trained-on prune.method=weight prune.amount=0",
         "macs-16 prune.budget=macs=16% prune.repair=True",
         "macs-4.3 prune.budget=macs=4.3% prune.repair=True",
         "macs-16-file prune.budget=macs=16% prune.repair=True prune.then_weights=0.6 prune.cluster_bits=4",
         "macs-30 prune.budget=macs=30% prune.repair=True",
+        "macs-4.3-longer prune.budget=macs=4.3% prune.repair=True train.stretch=8",
         "macs-4.3-random-weights prune.budget=macs=4.3% prune.restart=True",
         "macs-16-study prune.budget=macs=16% prune.criterion=mean_square prune.allocation=global prune.floor=0",
         "macs-16-random-filters prune.budget=macs=16% prune.criterion=random prune.allocation=uniform",

@@ -15,6 +15,8 @@ MAX_BYTES = 1 << 26
 EXPECTED = "the workdir of yolojax.prune, yolojax.train or yolojax.study, or a folder of them"
 WRITTEN = "a file that this version of yolojax wrote"
 
+AFTER_TRAINING = ("retrained", "clustered")  # the stages of a pruning run
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -72,7 +74,7 @@ class Entry:
     @property
     def retrained(self) -> bool:
         """Whether training settled its numbers."""
-        return self.steps != 0 and self.stage in ("trained", "retrained")
+        return self.steps != 0 and self.stage in ("trained", *AFTER_TRAINING)
 
 
 def read_runs(paths: Sequence[Path], *, stages: bool = False) -> tuple[Entry, ...]:
@@ -207,7 +209,7 @@ def _of_pruning(report: Json, folder: pathlib.Path, name: str) -> tuple[Entry, .
     steps, seconds = _training(folder, config, report.get("retrain_seconds"))
     original, found = None, []
     for stage, numbers in report["stages"].items():
-        trained = stage == "retrained"
+        trained = stage in AFTER_TRAINING
         entry = Entry(
             name=name,
             stage=stage,

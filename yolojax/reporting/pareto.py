@@ -39,7 +39,7 @@ def dominated(entries: Sequence[Entry], cost: Callable[[Entry], float]) -> tuple
 
 
 def figure(entries: Sequence[Entry], path: pathlib.Path) -> None:
-    """mAP against MACs and bytes, on a logarithmic axis; what is dominated is grey, the front labelled and joined."""
+    """mAP against MACs and bytes, on a logarithmic axis; what is dominated is grey, the front joined."""
     drawing = Figure(figsize=(12, 5), layout="constrained")
     panels = drawing.subplots(1, 2, sharey=True)
     for axes, cost in zip(panels, costs(entries), strict=True):
@@ -52,8 +52,8 @@ def _panel(axes: Axes, entries: Sequence[Entry], cost: Cost) -> None:
     for entry, beaten in zip(entries, dominated(entries, cost.of), strict=True):
         at, colour = (cost.of(entry) / cost.unit, entry.map_11point), "lightgrey" if beaten else "tab:blue"
         axes.errorbar(*at, entry.spread or 0.0, marker="o", color=colour, zorder=1 if beaten else 3)
-        if not beaten:
-            axes.annotate(label(entry), at, (4, -10), textcoords="offset points", fontsize="x-small")
+        size, shade = ("xx-small", "grey") if beaten else ("x-small", "black")
+        axes.annotate(label(entry), at, (0, -10), textcoords="offset points", ha="center", fontsize=size, color=shade)
     front = [e for e, beaten in zip(entries, dominated(entries, cost.of), strict=True) if not beaten]
     line = sorted((cost.of(entry) / cost.unit, entry.map_11point) for entry in front)
     axes.plot(*zip(*line, strict=True), color="tab:blue", linewidth=1, zorder=2)
