@@ -54,8 +54,8 @@ def repair(
 
     Returns:
       Variables of the same shapes, with exactly 0 where a mask is False: kernels have changed, and biases or running
-      means by the constant part. `remove_filters` of them gives the same head. Layers all of whose inputs are whole
-      stay as they are.
+      means by the constant part. `remove_filters` of them gives the same head. Layers below the first that
+      lost an input stay as they are.
 
     Raises ValueError for variables or masks that do not fit, and for no image at all.
     """
