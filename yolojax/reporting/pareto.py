@@ -6,9 +6,17 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from yolojax.reporting.entries import Entry
 from yolojax.reporting.figures import save
+
+
+class _Plain(LogFormatter):
+    """Numbers as 0.15; between powers of ten only where few of those are in view."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 class Cost(NamedTuple):
@@ -58,7 +66,8 @@ def _panel(axes: Axes, entries: Sequence[Entry], cost: Cost) -> None:
     line = sorted((cost.of(entry) / cost.unit, entry.map_11point) for entry in front)
     axes.plot(*zip(*line, strict=True), color="tab:blue", linewidth=1, zorder=2)
     axes.set(xlabel=cost.name, xscale="log")
-    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_major_formatter(_Plain())
+    axes.xaxis.set_minor_formatter(_Plain())
     axes.margins(x=0.12)
     axes.grid(alpha=0.3)
 
