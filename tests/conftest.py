@@ -35,6 +35,13 @@ def shared_data() -> pathlib.Path:
     return SHARED
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_executables() -> Iterator[None]:
+    """Compiled functions of one module go before the next: a process may map 65,530 regions, and XLA then crashes."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
     """Lets SIGINT through to the test and to the processes that it starts.
