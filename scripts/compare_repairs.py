@@ -2,7 +2,7 @@
 
     python scripts/compare_repairs.py --model runs/cards/model.weights --data devkit:PATH/cards --size 256
 
-For two CPU cores: five minutes. Filters go by LAMP per MAC.
+Filters go by LAMP per MAC.
 """
 
 import functools
@@ -16,6 +16,7 @@ from absl import app, flags
 from yolojax import network, pruning, settings
 from yolojax.network import AnyArray, Masks, Model, Variables
 from yolojax.network.module import BN_MOMENTUM
+from yolojax.pruning.repair import CELLS, RIDGE
 from yolojax.reporting import markdown
 from yolojax.runs import setup
 
@@ -29,8 +30,8 @@ Images = Sequence[AnyArray]
 Way = Callable[[Model, Masks, Images], Variables]
 
 
-def refit(model: Model, masks: Masks, images: Images, **options: float) -> Variables:
-    return pruning.repair(model.architecture, model.variables, masks, images, **options)  # type: ignore[arg-type]
+def refit(model: Model, masks: Masks, images: Images, *, ridge: float = RIDGE, cells: int = CELLS) -> Variables:
+    return pruning.repair(model.architecture, model.variables, masks, images, ridge=ridge, cells=cells)
 
 
 def measure_again(model: Model, variables: Variables, images: Images) -> Variables:
@@ -60,13 +61,13 @@ def ways(batches: int) -> dict[str, Way]:
         "by 32 images": lambda model, masks, images: refit(model, masks, images[: batches // 4]),
         "by 256 images": refit,
         "by 128 images, three times the places": lambda model, masks, images: refit(
-            model, masks, images[:batches], cells=60_000
+            model, masks, images[:batches], cells=3 * CELLS
         ),
         "by 128 images, a ridge ten times larger": lambda model, masks, images: refit(
-            model, masks, images[:batches], ridge=0.1
+            model, masks, images[:batches], ridge=10 * RIDGE
         ),
         "by 128 images, a ridge ten times smaller": lambda model, masks, images: refit(
-            model, masks, images[:batches], ridge=1e-3
+            model, masks, images[:batches], ridge=RIDGE / 10
         ),
     }
 

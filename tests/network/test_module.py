@@ -93,6 +93,14 @@ def test_the_gradient_of_a_halving_pool_is_darknets_with_ties_too(jit: bool) -> 
     np.testing.assert_array_equal(result, np.stack(expected))
 
 
+def test_the_gradient_of_a_halving_pool_has_a_slope() -> None:
+    """Products with a Hessian go forward over a gradient."""
+    x, slope = _normal(1, 4, 6, 2), _normal(1, 4, 6, 2, seed=1)
+    gradient = jax.grad(lambda x: jnp.sum(jnp.square(maxpool(x, 2, 2, 1))))
+    largest = np.asarray(jax.grad(lambda x: jnp.sum(maxpool(x, 2, 2, 1)))(x))
+    np.testing.assert_allclose(jax.jvp(gradient, (x,), (slope,))[1], 2 * largest * slope, rtol=1e-6)
+
+
 def _convolve(x: np.ndarray, kernel: np.ndarray, stride: int, padding: int) -> np.ndarray:
     """Cross-correlation of (B, H, W, I) with (h, w, I, O) by plain loops, in float64."""
     x = np.pad(x.astype(np.float64), ((0, 0), (padding, padding), (padding, padding), (0, 0)))

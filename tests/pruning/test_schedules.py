@@ -5,11 +5,6 @@ from tests import helpers
 from yolojax import pruning
 
 
-def test_one_shot():
-    assert [pruning.one_shot(step, amount=0.8, begin=2) for step in range(4)] == [0.0, 0.0, 0.8, 0.8]
-    assert pruning.one_shot(0, amount=0.8) == 0.8
-
-
 def test_polynomial_is_zhu_and_guptas_cubic():
     amounts = [
         pruning.polynomial(step, amount=0.8, begin=10, end=14, initial=0.1) for step in (9, 10, 11, 12, 13, 14, 99)

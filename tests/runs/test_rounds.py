@@ -92,7 +92,7 @@ def test_filters_then_weights_then_clusters_in_one_report(pruning_recipe, tmp_pa
     assert report.retrain_steps == steps > 8
     assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["step"] == steps
     text = (tmp_path / "report.md").read_text()
-    assert f"{steps} steps (8 and more, as the network has fewer MACs)" in text
+    assert f"{steps} steps (8, stretched as the network has fewer MACs)" in text
     assert "60% of the weights left gone while retraining (magnitude)" in text
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.reporting.conftest import stage
 from yolojax import export, pruning, runs, studies
 from yolojax.runs import setup
-from yolojax.runs.prune import open_checked, open_subject
+from yolojax.runs.prune import open_subject
 from yolojax.runs.rounds import score
 from yolojax.runs.workdir import PRUNING, claim
 from yolojax.studies import report, sensitivity
@@ -148,7 +148,7 @@ def test_sensitivity_against_masks_made_by_hand(study, study_recipe):
     assert "conv_11" in result["layers"]
     assert len(result["layers"]) == result["prunable"] == len(model.architecture.convolutions) - 1
     unpruned = study_recipe.replace(model={"start": str(study / "baseline" / "model.weights")}, prune={"amount": 0.0})
-    subject = open_subject(unpruned, open_checked(unpruned))
+    subject = open_subject(unpruned, setup.open_start(unpruned))
     assert (result["split"], result["repair"]) == ("validation", False)  # whose images are those of the test split
     masked = model.masked(pruning.filter_masks(model.architecture, model.params, {"conv_11": 0.8}))
     expected = subject.evaluator.evaluate(masked.variables).map_11point
@@ -176,7 +176,7 @@ class Recorder:
 def test_sensitivity_after_repair_against_a_repair_by_hand(study, study_recipe, tmp_path):
     recipe = with_start(study_recipe, study).replace(prune={"repair": True, "images": 4})
     recipe = recipe.replace(study={"sensitivity_amounts": (0.5,)})
-    subject = open_subject(recipe, open_checked(recipe))
+    subject = open_subject(recipe, setup.open_start(recipe))
     model, recorder = subject.model, Recorder(subject.evaluator)
     scores = score(recipe, model, subject.train_set)
     result = sensitivity.measure_sensitivity(recipe, subject, scores, recorder, tmp_path / "sensitivity.json")

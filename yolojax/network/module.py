@@ -37,8 +37,7 @@ class ConvolutionLayer(nn.Module):
         shape = (layer.size, layer.size, x.shape[-1], layer.filters)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, vector, jnp.float32)
-        if not self.is_initializing():
-            self._offer(INPUTS, x)
+        self._offer(INPUTS, x)
         x = lax.conv_general_dilated(
             x.astype(self.dtype),
             kernel.astype(self.dtype),
@@ -56,13 +55,13 @@ class ConvolutionLayer(nn.Module):
             x = x + _channels(bias, self.dtype)
         if layer.activation == "leaky":
             x = nn.leaky_relu(x, LEAKY_SLOPE)
-        if not self.is_initializing():
-            self._offer(OUTPUTS, x)
+        self._offer(OUTPUTS, x)
         return x
 
     def _offer(self, collection: str, x: Float[Array, "batch _ _ _"]) -> None:
         """Puts a map into a collection, where the caller asks for that one."""
-        self.sow(collection, "x", x, init_fn=tuple, reduce_fn=lambda _, value: value)
+        if not self.is_initializing():
+            self.sow(collection, "x", x, init_fn=tuple, reduce_fn=lambda _, value: value)
 
     def _statistics(
         self, x: Float[Array, "batch rows columns filters"], train: bool
@@ -144,7 +143,10 @@ def maxpool(
 
 @jax.custom_vjp
 def _halve(x: jax.Array) -> jax.Array:
-    """The largest of each 2x2 window. XLA on a CPU scatters this gradient, which costs more than a convolution."""
+    """The largest of each 2x2 window. XLA on a CPU scatters this gradient, which costs more than a convolution.
+
+    A gradient of its own has no forward mode: `jax.jvp` of a gradient works, of the network itself it does not.
+    """
     return functools.reduce(jnp.maximum, _corners(x))
 
 

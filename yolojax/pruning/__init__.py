@@ -41,7 +41,7 @@ from yolojax.pruning.optimizer import MaskedState, change_masks, masked
 from yolojax.pruning.prunable import Kind, prunable, total
 from yolojax.pruning.removal import remove_filters
 from yolojax.pruning.repair import repair
-from yolojax.pruning.schedules import one_shot, polynomial
+from yolojax.pruning.schedules import polynomial
 from yolojax.pruning.scores import AnyCriterion, Batches, scores
 from yolojax.pruning.sensitivity import Curve, amounts_from_curves, sensitivity_scores
 from yolojax.pruning.sensitivity_file import Sensitivity, read_sensitivity
@@ -100,7 +100,6 @@ __all__ = [
     "macs",
     "masked",
     "masked_filter_parameters",
-    "one_shot",
     "parse_budget",
     "polynomial",
     "prunable",

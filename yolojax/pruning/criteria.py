@@ -152,7 +152,7 @@ def filter_lamp(architecture: Architecture, params: Params) -> Scores:
 def weight_lamp(architecture: Architecture, params: Params) -> Scores:
     """{convolution: w² over the sum of the squares not smaller in the layer}, the kernel's shape.
 
-    Lee et al. 2021, "Layer-adaptive Sparsity for the Magnitude-based Pruning", equation 4: one threshold over all
+    Lee et al. 2021, "Layer-adaptive Sparsity for the Magnitude-based Pruning": one threshold over all
     layers then gives each its own amount. The largest weight of each layer scores 1.
     """
     return {

@@ -12,6 +12,7 @@ from yolojax import detection, network
 from yolojax.detection.loss import PRIOR_IMAGES
 from yolojax.network import AnyArray, Architecture, Params, Variables
 from yolojax.network.module import BN_EPSILON
+from yolojax.pruning.batches import sum_over_batches
 from yolojax.pruning.types import Batch, Scores
 
 Gates = dict[str, Float[AnyArray, " filters"]]
@@ -32,12 +33,7 @@ def filter_fisher(architecture: Architecture, variables: Variables, batches: Ite
     Raises ValueError for no batch at all.
     """
     normalized, plain = _normalize_all(architecture, variables)
-    total = None
-    for batch in batches:
-        scores = _score_batch(normalized, plain, jnp.asarray(batch["image"]), jnp.asarray(batch["truth"]))
-        total = scores if total is None else jax.tree.map(jnp.add, total, scores)
-    if total is None:
-        raise ValueError("batches hold no batch, expected at least one")
+    total, _ = sum_over_batches(functools.partial(_score_batch, normalized, plain), batches)
     return total
 
 

@@ -77,7 +77,7 @@ def repair(
         if not changed:
             continue
         alive = np.flatnonzero(alive_filters(masks[conv.name]))
-        moments = _mean_moments(
+        equations = _mean_equations(
             conv,
             [flow.input_of(conv, variables) for flow in wholes],
             [flow.input_of(conv, new) for flow in pruned],
@@ -85,7 +85,7 @@ def repair(
             channels[conv.name],
             each,
         )
-        _refit(new, conv, channels[conv.name], alive, moments, ridge)
+        _refit(new, conv, channels[conv.name], alive, equations, ridge)
     return {"params": apply_masks(new["params"], masks), "batch_stats": new["batch_stats"]}
 
 
@@ -110,35 +110,34 @@ class _Flow:
         return self._maps[source]
 
 
-Moments = tuple[Float[np.ndarray, "inputs inputs"], Float[np.ndarray, "inputs outputs"]]
+Equations = tuple[Float[np.ndarray, "inputs inputs"], Float[np.ndarray, "inputs outputs"]]
+"""The normal equations of a layer: the second moments of what it reads, and of that with what it should give."""
 
 
-def _mean_moments(
+def _mean_equations(
     conv: ConvolutionInfo,
     wholes: list[jax.Array],
     pruned: list[jax.Array],
     kernel: jax.Array,
     channels: Int[np.ndarray, " kept"],
     each: int,
-) -> Moments:
-    """The second moments of the pruned network's inputs (each tap of each channel, and 1), and theirs with what the
-    unpruned network's kernel gives, at `each` random places of each image."""
+) -> Equations:
+    """Over `each` random places of every image; inputs are each tap of each channel of the pruned network, and 1."""
     layer, count = conv.layer, 0
-    total: Moments = (np.zeros((0, 0)), np.zeros((0, 0)))
+    inputs, targets = np.zeros(()), np.zeros(())
     for index, (whole, left) in enumerate(zip(wholes, pruned, strict=True)):
         rows, columns = ((side + 2 * layer.padding - layer.size) // layer.stride + 1 for side in whole.shape[1:3])
         places = np.random.default_rng(index).permutation(rows * columns)[:each]
-        found = _moments(
+        found = _equations(
             whole, left, kernel, channels, places // columns, places % columns, layer.size, layer.stride, layer.padding
         )
-        sums = tuple(np.asarray(part, np.float64) for part in found)
-        total = sums if index == 0 else (total[0] + sums[0], total[1] + sums[1])  # type: ignore[assignment]
+        inputs, targets = inputs + np.asarray(found[0], np.float64), targets + np.asarray(found[1], np.float64)
         count += len(whole) * len(places)
-    return total[0] / count, total[1] / count
+    return inputs / count, targets / count
 
 
 @functools.partial(jax.jit, static_argnums=(6, 7, 8))
-def _moments(
+def _equations(
     whole: jax.Array,
     left: jax.Array,
     kernel: jax.Array,
@@ -167,7 +166,7 @@ def _refit(
     conv: ConvolutionInfo,
     channels: Int[np.ndarray, " kept"],
     alive: Int[np.ndarray, " filters"],
-    moments: Moments,
+    equations: Equations,
     ridge: float,
 ) -> None:
     """Changes one convolution of `variables`: least squares, held to its kernel and to no constant."""
@@ -175,10 +174,10 @@ def _refit(
     places = np.ix_(np.arange(size), np.arange(size), channels, alive)
     kernel = np.array(layer["kernel"])
     before = np.append(kernel[places].reshape(-1, alive.size), np.zeros((1, alive.size)), axis=0).astype(np.float64)
-    held = np.full(len(before), ridge * np.mean(np.diag(moments[0])))
+    inputs, targets = equations
+    held = np.full(len(before), ridge * np.mean(np.diag(inputs)))
     held[-1] *= np.finfo(np.float32).eps  # the constant is free, but must not make the system singular
-    system = moments[0] + np.diag(held)
-    after = before + np.linalg.solve(system, moments[1] - moments[0] @ before)
+    after = before + np.linalg.solve(inputs + np.diag(held), targets - inputs @ before)
     kernel[places] = after[:-1].reshape(size, size, channels.size, alive.size)
     layer["kernel"] = kernel
     if conv.layer.batch_normalize:  # its output is shifted before it is normalised

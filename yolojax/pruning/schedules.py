@@ -1,11 +1,6 @@
 """Amounts over time, for pruning in several rounds. Pure functions of the step."""
 
 
-def one_shot(step: int, *, amount: float, begin: int = 0) -> float:
-    """`amount` from step `begin` on, 0 before."""
-    return amount if step >= begin else 0.0
-
-
 def polynomial(step: int, *, amount: float, begin: int, end: int, initial: float = 0.0) -> float:
     """From `initial` at step `begin` to `amount` at `end`, fast at first (Zhu & Gupta 2017, equation 1, cubic).
 
@@ -13,7 +8,7 @@ def polynomial(step: int, *, amount: float, begin: int, end: int, initial: float
     parameters with a growing amount only ever drop more. Before `begin` it is 0. Raises ValueError unless begin < end.
     """
     if begin >= end:
-        raise ValueError(f"begin {begin}, end {end}: expected begin below end; for one step use one_shot")
+        raise ValueError(f"begin {begin}, end {end}: expected begin below end")
     if step < begin:
         return 0.0
     left = 1 - min(step - begin, end - begin) / (end - begin)

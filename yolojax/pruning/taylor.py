@@ -10,14 +10,15 @@ from jaxtyping import Float, UInt8
 from yolojax import detection, network
 from yolojax.detection.loss import PRIOR_IMAGES
 from yolojax.network import Architecture, Variables
+from yolojax.pruning.batches import sum_over_batches
 from yolojax.pruning.types import Batch, Scores
 
 
 def filter_taylor(architecture: Architecture, variables: Variables, batches: Iterable[Batch]) -> Scores:
     """{convolution: (filters,)}: (Σ g w)² over each filter's kernel, scale and bias, averaged over the batches.
 
-    Molchanov et al. 2019, "Importance Estimation for Neural Network Pruning"; g is the gradient of the
-    region loss with the running BN statistics.
+    Molchanov et al. 2019, "Importance Estimation for Neural Network Pruning"; g is the gradient of the region
+    loss with the running BN statistics.
 
     Args:
       architecture: a network with a region layer.
@@ -27,13 +28,7 @@ def filter_taylor(architecture: Architecture, variables: Variables, batches: Ite
 
     Raises ValueError for no batch at all.
     """
-    total, count = None, 0
-    for batch in batches:
-        scores = _score_batch(architecture, variables, jnp.asarray(batch["image"]), jnp.asarray(batch["truth"]))
-        total = scores if total is None else jax.tree.map(jnp.add, total, scores)
-        count += 1
-    if total is None:
-        raise ValueError("batches hold no batch, expected at least one")
+    total, count = sum_over_batches(functools.partial(_score_batch, architecture, variables), batches)
     return {name: values / count for name, values in total.items()}
 
 

@@ -1,4 +1,4 @@
-"""What the other channels of a layer's input cannot predict: what even the best repair would lose. Needs no labels."""
+"""What the other channels of a layer's input cannot predict: what a layer would lose with it. Needs no labels."""
 
 from collections.abc import Iterable
 
@@ -43,6 +43,6 @@ def filter_unpredictability(architecture: Architecture, variables: Variables, ba
 
 
 def _unpredicted(moments: Float[np.ndarray, "inputs inputs"]) -> Float[np.ndarray, " inputs"]:
-    """The mean square of each input that the others do not predict, by least squares with the repair's ridge."""
+    """The mean square of each input that the others do not predict, by least squares with a small ridge."""
     ridge = RIDGE * np.mean(np.diag(moments)) * np.eye(len(moments))
     return 1 / np.diag(np.linalg.inv(moments + ridge))

@@ -197,7 +197,7 @@ def _times(report: Report) -> str:
     asked = report.settings.train.steps
     steps = f"{report.retrain_steps:,} steps"
     if asked and report.retrain_steps != asked:
-        steps += f" ({asked:,} and more, as the network has fewer MACs)"
+        steps += f" ({asked:,}, stretched as the network has fewer MACs)"
     if report.retrain_seconds is None or report.total_seconds is None:
         return f"- Retraining took {steps}; the run was resumed from a checkpoint, so how long it took is not known."
     return f"- Retraining took {steps} and {report.retrain_seconds:.0f} s, the whole run {report.total_seconds:.0f} s."

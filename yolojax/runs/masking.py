@@ -62,9 +62,6 @@ def make_masks(
 def _budget_masks(settings: PruneSettings, model: Model, scores: Scores, size: int, part: float) -> Masks:
     budget = pruning.parse_budget(settings.budget)
     target = budget.target(model.architecture, size)
-    if settings.kind == "filter":  # by the same factor in each part
-        whole = budget.cost(size)(model.architecture)
-        target = max(target, whole * (target / whole) ** part)
     if settings.kind == "weight":
         return pruning.weight_budget_masks(
             model.architecture,
@@ -75,6 +72,7 @@ def _budget_masks(settings: PruneSettings, model: Model, scores: Scores, size: i
             scope=settings.chosen_scope,
             steps=BYTES_STEPS if budget.unit == "bytes" else None,
         )
+    whole = budget.cost(size)(model.architecture)
     if settings.amounts:
         curves, original, _ = _read_curves(settings, model.architecture)
         scores = pruning.sensitivity_scores(model.architecture, scores, curves, original)
@@ -83,7 +81,7 @@ def _budget_masks(settings: PruneSettings, model: Model, scores: Scores, size: i
         model.params,
         scores,
         cost=budget.cost(size),
-        target=target,
+        target=max(target, whole * (target / whole) ** part),  # by the same factor in each part
         allocation=settings.allocation,
         limits=pruning.Limits(settings.floor, settings.round_to, settings.exclude),
     )

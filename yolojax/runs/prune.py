@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import tempfile
 import time
 
 import jax
@@ -43,15 +44,11 @@ def run_pruning(settings: Settings, workdir: Path) -> report.Report:
         return prune_and_retrain(settings, open_subject(settings, model), folder)
 
 
-def open_checked(settings: Settings) -> Model:
-    """The network to prune; what the settings ask for is tried on it, so that a mistake shows before the long work."""
-    model = setup.open_start(settings)
-    check(settings, model)
-    return model
-
-
 def check(settings: Settings, model: Model) -> None:
-    """Raises ValueError for what cannot be asked of this network and these data; before data are touched."""
+    """Raises ValueError for what cannot be asked of this network and these data; before data are touched.
+
+    What the settings ask for is tried on the network, so that a mistake shows before the long work.
+    """
     setup.check(settings, model.architecture)
     labels.check_pruning(settings)
     masking.check(settings.prune, model, settings.eval.size)
@@ -104,23 +101,26 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     begin = time.monotonic()
     if not settings.train.nothing:
         left = retrain(settings, subject, left, masks, evaluator, workdir)
-        stages.append(measuring.measure("retrained", settings, left, evaluator))
     seconds = time.monotonic() - begin
+    if not settings.train.nothing:
+        stages.append(measuring.measure("retrained", settings, left, evaluator))
     if settings.prune.cluster_bits:
         stages.append(cluster(settings, left, evaluator, workdir / "model.compressed"))
 
+    if not filters and settings.prune.rounds > 1:  # what went while training
+        masks = rounds.masks_of_zeros(left)
     if jax.process_index() == 0:
         export.save_darknet(left, workdir / "model")
-        save_masks(workdir / "masks.npz", masks if filters else rounds.masks_of_zeros(left))
+        save_masks(workdir / "masks.npz", masks)
     result = report.Report(
         settings=settings,
         train_set=subject.train_set.description,
         eval_set=subject.eval_set.description,
         stages=stages,
-        layers=pruning.layer_table(model.architecture, masked.variables, masks),
+        layers=pruning.layer_table(model.architecture, model.masked(masks).variables, masks),
         masked_filter_parameters=pruning.masked_filter_parameters(model.params, masks),
         off_grid=removing.off_grid(settings, model, scores),
-        retrain_steps=0 if settings.train.nothing else training_steps(settings, subject, left),
+        retrain_steps=steps_of(settings.train, len(subject.train_set), shrink(settings, subject, left)),
         retrain_seconds=None if went_on else seconds,
         total_seconds=None if went_on else time.monotonic() - start,
     )
@@ -177,11 +177,6 @@ def shrink(settings: Settings, subject: Subject, left: Model) -> float:
     return before / after
 
 
-def training_steps(settings: Settings, subject: Subject, left: Model) -> int:
-    """The steps of the retraining."""
-    return steps_of(settings.train, len(subject.train_set), shrink(settings, subject, left))
-
-
 def restarted(settings: Settings, model: Model) -> Model:
     """The model with random weights: a control, of what its shape alone is worth."""
     variables = network.init(model.architecture, jax.random.key(settings.train.seed))
@@ -190,7 +185,9 @@ def restarted(settings: Settings, model: Model) -> Model:
 
 def cluster(settings: Settings, model: Model, evaluator: training.Evaluator, path: pathlib.Path) -> report.Stage:
     """Writes the compressed file in which each kernel has 2**bits values at most, and measures the network in it."""
-    if jax.process_index() == 0:
+    with tempfile.TemporaryDirectory() as scratch:
+        # Every process measures, and may not see the file of the first.
+        path = path if jax.process_index() == 0 else pathlib.Path(scratch) / path.name
         export.write_compressed(
             path,
             model.architecture,
@@ -200,10 +197,10 @@ def cluster(settings: Settings, model: Model, evaluator: training.Evaluator, pat
             values="clustered",
             bits=settings.prune.cluster_bits,
         )
-    architecture, variables, _ = export.read_compressed(path)
-    clustered = dataclasses.replace(model, architecture=architecture, variables=variables)
+        size, (_, variables, _) = path.stat().st_size, export.read_compressed(path)
+    clustered = dataclasses.replace(model, variables=variables)
     stage = measuring.measure("clustered", settings, clustered, evaluator)
-    return dataclasses.replace(stage, compressed_bytes=path.stat().st_size)
+    return dataclasses.replace(stage, compressed_bytes=size)
 
 
 def save_masks(path: pathlib.Path, masks: Masks) -> None:

@@ -175,7 +175,6 @@ class PruneSettings(Section):
             raise ValueError(
                 f"prune.criterion {self.criterion!r}, expected one of {', '.join(known)} for {self.method}s"
             )
-
         if self.method == "weight" and (self.then_weights or self.restart):
             raise ValueError("prune.then_weights and prune.restart are for filters; prune.method is weight")
         self._check_then()

@@ -109,8 +109,9 @@ def retraining(groups: Sequence[Group], path: pathlib.Path) -> None:
             lines = training.read_metrics(group.folders[0] / "metrics.jsonl")
             losses = [(line["step"], line["loss"]) for line in lines if "loss" in line]
             scores = [(line["step"], line["map_11point"]) for line in lines if "map_11point" in line]
-            *_, before, after = (stage["evaluation"]["map_11point"] for stage in group.reports[0]["stages"].values())
-            scores = [(0, before), *scores, (losses[-1][0], after)]
+            maps = {name: stage["evaluation"]["map_11point"] for name, stage in group.reports[0]["stages"].items()}
+            before = maps.get("repaired", maps["pruned"])
+            scores = [(0, before), *scores, (losses[-1][0], maps["retrained"])]
             for row, points in enumerate((losses, scores)):
                 panels[row][column].plot(*zip(*points, strict=True), label=_label(group), color=colour)
         panels[0][column].set(title=f"{method}s" if method else "", yscale="log")
