@@ -35,6 +35,8 @@ def get_config() -> ml_collections.ConfigDict:
         "macs-4.3 prune.budget=macs=4.3% prune.repair=True",
         "macs-16-file prune.budget=macs=16% prune.repair=True prune.then_weights=0.6 prune.cluster_bits=4",
         "macs-30 prune.budget=macs=30% prune.repair=True",
+        "macs-4.3-distilled prune.budget=macs=4.3% prune.repair=True train.distill=1",
+        "macs-4.3-teacher prune.budget=macs=4.3% prune.repair=True train.labels=teacher",
         "macs-4.3-longer prune.budget=macs=4.3% prune.repair=True train.stretch=8",
         "macs-4.3-random-weights prune.budget=macs=4.3% prune.restart=True",
         "macs-16-study prune.budget=macs=16% prune.criterion=mean_square prune.allocation=global prune.floor=0",
