@@ -63,9 +63,6 @@ BEFORE = Architecture(network.Net(4, 4), (network.Convolutional(2),))
 READERS: dict[str, Callable[[Architecture], object]] = {
     "apply": lambda a: network.apply(a, helpers.random_variables(BEFORE), IMAGES),
     "apply_train": lambda a: network.apply_train(a, helpers.random_variables(BEFORE), IMAGES),
-    "apply_fast": lambda a: network.apply_fast(
-        a, network.prepare_fast(BEFORE, helpers.random_variables(BEFORE), size=4), IMAGES
-    ),
     "init": lambda a: network.init(a, jax.random.key(0)),
     "format_cfg": darknet.format_cfg,
     "check_limits": check_limits,

@@ -32,11 +32,10 @@ def test_every_image_once_whatever_the_batch(squares, one_batch, batch_size):
         np.testing.assert_allclose(a.scores, b.scores, atol=1e-5)
 
 
-@pytest.mark.parametrize("fast", [False, True])
-def test_the_detector_finds_the_same(squares, one_batch, fast):
+def test_the_detector_finds_the_same(squares, one_batch):
     architecture = helpers.small_architecture(classes=2)
     model = network.Model(architecture, helpers.random_variables(architecture), squares.names)
-    detector = training.Detector(model, training.Protocol(size=32, score_threshold=0.02), fast=fast)
+    detector = training.Detector(model, training.Protocol(size=32, score_threshold=0.02))
     for index in (1, 4):
         found = detector(squares.image(index))
         np.testing.assert_allclose(np.sort(found.scores), np.sort(one_batch[index].scores), atol=1e-4)

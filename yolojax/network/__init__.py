@@ -1,7 +1,6 @@
 """The network as a pair (architecture, variables): its description, its Flax module, init and apply."""
 
 from yolojax.network.architecture import Architecture, ConvolutionInfo, for_classes, walk, with_filters
-from yolojax.network.fast import apply_fast, prepare_fast
 from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.layers import (
     ArchitectureError,
@@ -63,7 +62,6 @@ __all__ = [
     "Variables",
     "alive_filters",
     "apply",
-    "apply_fast",
     "apply_layer",
     "apply_masks",
     "apply_train",
@@ -76,7 +74,6 @@ __all__ = [
     "init",
     "keep_freed_memory",
     "leaf_paths",
-    "prepare_fast",
     "reorg",
     "to_float",
     "variable_shapes",

@@ -9,8 +9,6 @@ from yolojax import data, detection, network, training
 from yolojax.files import Path, write_json
 from yolojax.reporting.pictures import write_image
 
-MANY = 300  # images from which the fast path's preparation pays
-
 
 def detect_files(model: network.Model, images: Sequence[str], out: Path, protocol: training.Protocol) -> None:
     """Leaves in `out` an annotated PNG per image file, and detections.json with all of them.
@@ -26,7 +24,7 @@ def detect_files(model: network.Model, images: Sequence[str], out: Path, protoco
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     names = model.names or tuple(f"class {i}" for i in range(model.architecture.region.classes))
-    detector = training.Detector(model, protocol, fast=len(images) >= MANY)
+    detector = training.Detector(model, protocol)
     results = []
     for path, stem in zip(tqdm(images, desc="detect", unit="img"), stems, strict=True):
         image = data.read_image(path)

@@ -1,7 +1,6 @@
 """A network as a function of one image, for pictures and notebooks."""
 
 import functools
-from collections.abc import Callable
 
 import cv2
 import jax
@@ -15,21 +14,12 @@ from yolojax.training.evaluation import Protocol, check_size
 class Detector:
     """`detector(image)` finds the objects of one image; compiled once."""
 
-    def __init__(self, model: Model, protocol: Protocol, *, fast: bool = False):
-        """Scores below `protocol.score_threshold` are not returned.
-
-        `fast` takes `network.apply_fast`: on a CPU it pays from a few hundred images on, as it takes seconds to prepare
-        and compile (docs/benchmarks.md).
-        """
+    def __init__(self, model: Model, protocol: Protocol):
+        """Scores below `protocol.score_threshold` are not returned."""
         check_size(model.architecture, protocol.size)
         self._size = protocol.size
-        variables: object = model.variables
-        apply: Callable[..., jax.Array] = network.apply
-        if fast:
-            variables = network.prepare_fast(model.architecture, model.variables, size=protocol.size)
-            apply = network.apply_fast
-        self._variables = jax.device_put(variables)
-        self._find = jax.jit(functools.partial(_find, apply, model.architecture, protocol))
+        self._variables = jax.device_put(model.variables)
+        self._find = jax.jit(functools.partial(_find, model.architecture, protocol))
 
     def __call__(self, image: np.ndarray) -> detection.Detections:
         """(H, W, 3) uint8 RGB -> boxes in 1-based pixels of that image, scores and labels, best first."""
@@ -42,13 +32,12 @@ class Detector:
 
 
 def _find(
-    apply: Callable[..., jax.Array],
     architecture: network.Architecture,
     protocol: Protocol,
-    variables: object,
+    variables: network.Variables,
     images: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    head = apply(architecture, variables, network.to_float(images))
+    head = network.apply(architecture, variables, network.to_float(images))
     boxes, scores = detection.decode(architecture, head)
     scores = detection.nms(boxes, scores, iou_threshold=protocol.nms_iou, score_threshold=protocol.score_threshold)
     return boxes, scores
