@@ -20,6 +20,7 @@ ORDER = [
     "settings",
     "inspection",
     "training",
+    "runtimes",
     "export",
     "pruning",
     "data",

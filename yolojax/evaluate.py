@@ -8,16 +8,16 @@ import pathlib
 
 from absl import flags
 
-from yolojax import cli, data, export, runs, training
+from yolojax import cli, data, runs, runtimes, training
 
 COMMAND = cli.Command()
-MODEL = COMMAND.string("model", "", "A checkpoint folder, a run's workdir or a file of a network.")
+MODEL = COMMAND.string("model", "", "A run's workdir, a checkpoint folder or a file of a network, .onnx and .xml too.")
 CFG = COMMAND.string("cfg", "", "The .cfg of a .weights file; beside it by default.")
 NAMES = COMMAND.string("names", "", "A file with one class name per line.")
 DATA = COMMAND.string("data", "voc2007", f"{data.describe_sources()}.")
 DATA_DIR = COMMAND.string("data_dir", "", "Where TFDS keeps prepared data.")
 SPLIT = COMMAND.string("split", "test", "train, validation, trainval or test.")
-SIZE = COMMAND.integer("size", 416, "Input size in pixels.")
+SIZE = COMMAND.integer("size", 0, "Input size in pixels; 0 for the network's own.")
 BATCH_SIZE = COMMAND.integer("batch_size", 16, "Images per step over all devices.")
 SCORE = COMMAND.number("score_threshold", 0.005, "Scores below this do not count.")
 NMS = COMMAND.number("nms_iou", 0.45, "Per-class NMS threshold.")
@@ -25,7 +25,8 @@ DETECTIONS = COMMAND.string("detections", "", "A folder of devkit files, *_CLASS
 DEVKIT = COMMAND.string("devkit", "", "The devkit folder that --detections is measured against.")
 SAVE = COMMAND.string("save_detections", "", "A folder for the model's detections as devkit files.")
 JSON = COMMAND.string("json", "", "A file for the result.")
-OF_MODEL = (MODEL, CFG, DATA, DATA_DIR, SIZE, BATCH_SIZE, SCORE, NMS, SAVE)
+RUNTIME = COMMAND.choice("runtime", "", ["", *runtimes.RUNTIMES], "What runs the network; JAX by default.")
+OF_MODEL = (RUNTIME, MODEL, CFG, DATA, DATA_DIR, SIZE, BATCH_SIZE, SCORE, NMS, SAVE)
 
 
 def main(_: list[str]) -> None:
@@ -38,15 +39,17 @@ def main(_: list[str]) -> None:
         result = runs.evaluate_detections(DETECTIONS.value, DEVKIT.value, SPLIT.value, runs.read_names(NAMES.value))
     else:
         require(MODEL)
-        protocol = training.Protocol(SIZE.value, SCORE.value, NMS.value)
-        result = runs.evaluate_model(
-            export.open_model(MODEL.value, cfg=CFG.value, names=NAMES.value),
+        program = runtimes.open_program(MODEL.value, cfg=CFG.value, names=NAMES.value, size=SIZE.value)
+        protocol = training.Protocol(program.size, SCORE.value, NMS.value)
+        result = runs.evaluate_program(
+            program,
             DATA.value,
             SPLIT.value,
             protocol,
             data_dir=DATA_DIR.value,
             batch_size=BATCH_SIZE.value,
             save_detections=SAVE.value,
+            runtime=RUNTIME.value,
         )
     runs.show(result, JSON.value)
 

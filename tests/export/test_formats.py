@@ -76,7 +76,7 @@ def test_what_a_new_format_reads_is_checked(weights, tmp_path, monkeypatch):
 
 def test_an_option_of_several_formats_is_the_same_in_each():
     options = export.format_options()
-    assert options["nms"].formats == ("onnx", "stablehlo")
+    assert options["nms"].formats == ("onnx", "openvino", "stablehlo")
     assert options["cutoff"].formats == ("darknet", "orbax")
     for option in options.values():
         for name in option.formats:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import darknet, detection, export, runs, training
+from yolojax import darknet, detection, export, runs, runtimes, training
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -51,10 +51,10 @@ def test_convert_a_backbone(files, tmp_path):
 
 
 def test_detect_writes_pictures_and_json(files, tmp_path):
-    model = export.open_model(str(files / "m.weights"))
+    program = runtimes.open_program(files / "m.weights", size=32)
     images = [str(files / "squares" / "JPEGImages" / f"00000{i}.jpg") for i in (1, 2)]
     protocol = training.Protocol(size=32, score_threshold=0.02)
-    runs.detect_files(model, images, tmp_path, protocol)
+    runs.detect_files(program, images, tmp_path, protocol)
     result = json.loads((tmp_path / "detections.json").read_text())
     assert [entry["image"] for entry in result["images"]] == images
     first = result["images"][0]
@@ -75,16 +75,16 @@ def test_detect_writes_pictures_and_json(files, tmp_path):
     ],
 )
 def test_detect_mistakes(files, tmp_path, images, message):
-    model = export.open_model(str(files / "m.weights"))
+    program = runtimes.open_program(files / "m.weights", size=32)
     with pytest.raises(ValueError, match=message):
-        runs.detect_files(model, images, tmp_path, training.Protocol(size=32))
+        runs.detect_files(program, images, tmp_path, training.Protocol(size=32))
 
 
 def test_evaluating_saved_detections_gives_the_models_own_map(files, tmp_path):
-    model = export.open_model(str(files / "m.weights"))
+    program = runtimes.open_program(files / "m.weights", size=32)
     data, protocol = f"devkit:{files / 'squares'}", training.Protocol(size=32)
-    result = runs.evaluate_model(
-        model, data, "test", protocol, data_dir=str(tmp_path / "tfds"), save_detections=str(tmp_path / "found")
+    result = runs.evaluate_program(
+        program, data, "test", protocol, data_dir=str(tmp_path / "tfds"), save_detections=str(tmp_path / "found")
     )
     again = runs.evaluate_detections(str(tmp_path / "found"), str(files / "squares"), "test", ())
     assert str(again.protocol).startswith("detections as given, devkit matching at IoU > 0.5")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import darknet, export, pruning, runs, studies, training
+from yolojax import darknet, export, pruning, runs, runtimes, studies, training
 from yolojax.settings import Settings
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -143,9 +143,9 @@ def test_what_needs_labels_leaves_no_folder(unlabelled, tmp_path):
         runs.run_training(trained, place)
     with pytest.raises(ValueError, match="has no labels, which a study needs"):
         studies.run_study(trained.replace(prune={"budget": "", "repair": False}), place)
-    model = export.open_model(unlabelled.model.start)
+    program = runtimes.open_program(unlabelled.model.start, size=32)
     with pytest.raises(ValueError, match="has no labels, which evaluation needs"):
-        runs.evaluate_model(model, unlabelled.data.source, "test", training.Protocol(size=32))
+        runs.evaluate_program(program, unlabelled.data.source, "test", training.Protocol(size=32))
     assert not place.exists()
 
 

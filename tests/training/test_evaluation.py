@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
-from yolojax import data, detection, network, training
+from yolojax import data, detection, network, runtimes, training
 from yolojax.training.evaluation import as_truth
 
 
@@ -108,3 +108,15 @@ def test_a_protocol_says_what_is_the_truth():
         "mAP",
         "agreement",
     ]
+
+
+def test_another_runtime_finds_the_same(squares, one_batch):
+    architecture = helpers.small_architecture(classes=2)
+    program = runtimes.make_program(network.Model(architecture, helpers.random_variables(architecture), squares.names))
+    protocol = training.Protocol(size=32, score_threshold=0.02)
+    session = runtimes.RUNTIMES["onnxruntime"].load(program, batch=4)
+    evaluator = training.Evaluator(architecture, squares, protocol, batch_size=4, session=session)
+    for a, b in zip(evaluator.predict(None), one_batch, strict=True):
+        np.testing.assert_array_equal(a.labels, b.labels)
+        np.testing.assert_allclose(a.boxes, b.boxes, atol=1e-3)
+        np.testing.assert_allclose(a.scores, b.scores, atol=1e-5)

@@ -13,19 +13,22 @@ from yolojax.export.compressed import (
 )
 from yolojax.export.container import CompressedInfo
 from yolojax.export.darknet import darknet_interface, save_darknet
+from yolojax.export.deployed import DEPLOYED, Deployed, read_deployed
 from yolojax.export.format import Choice, Format, NoOptions, Option, by_suffix, option
 from yolojax.export.formats import FORMATS, format_options
 from yolojax.export.onnx import onnx_model, write_onnx
 from yolojax.export.opening import open_model
-from yolojax.export.optional import require
+from yolojax.export.optional import require, require_openvino
 from yolojax.export.safetensors import read_safetensors, write_safetensors
 from yolojax.export.stablehlo import stablehlo_export, write_stablehlo
 from yolojax.export.suppression import Suppression
 
 __all__ = [
+    "DEPLOYED",
     "FORMATS",
     "Choice",
     "CompressedInfo",
+    "Deployed",
     "Facts",
     "Format",
     "Interface",
@@ -45,8 +48,10 @@ __all__ = [
     "open_model",
     "option",
     "read_compressed",
+    "read_deployed",
     "read_safetensors",
     "require",
+    "require_openvino",
     "save_darknet",
     "save_model",
     "stablehlo_export",

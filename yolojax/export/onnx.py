@@ -1,13 +1,14 @@
 """A network as an ONNX graph, opset 17: the head alone, or with its detections decoded and suppressed."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
 from yolojax.export.card import Facts, Interface, Tensor, head, images, write_card
+from yolojax.export.deployed import describe
 from yolojax.export.format import Format, by_suffix
 from yolojax.export.optional import require
 from yolojax.export.suppression import DetectionOptions, Suppression
@@ -51,13 +52,17 @@ def write_onnx(
     suppression: Suppression | None = None,
 ) -> None:
     """Writes `onnx_model` as a file, with its card."""
-    model = onnx_model(architecture, variables, suppression=suppression)
+    model = onnx_model(architecture, variables, suppression=suppression, names=facts.names)
     write_bytes(path, model.SerializeToString())
     write_card(path, architecture, variables, onnx_interface(architecture, suppression), facts)
 
 
 def onnx_model(
-    architecture: Architecture, variables: Variables, *, suppression: Suppression | None = None
+    architecture: Architecture,
+    variables: Variables,
+    *,
+    suppression: Suppression | None = None,
+    names: Sequence[str] = (),
 ) -> "onnx.ModelProto":
     """An `onnx.ModelProto` that passes ONNX's checker; batch norm is folded, the batch dimension is free.
 
@@ -65,6 +70,7 @@ def onnx_model(
       architecture: the network; images have the size of its `[net]`.
       variables: `{"params": ..., "batch_stats": ...}` that fit it.
       suppression: with it, the graph decodes the head and suppresses boxes as `detection.decode` and `nms` do.
+      names: of the classes; they and the .cfg go into the model's metadata.
 
     Returns:
       A graph of `images` (batch, channels, height, width) float32 RGB in 0..1. Its output is `head` (batch, A*(5+C),
@@ -93,6 +99,7 @@ def onnx_model(
         ir_version=IR_VERSION,
         producer_name="yolojax",
     )
+    onnx.helper.set_model_props(model, describe(architecture, names))
     onnx.checker.check_model(model, full_check=True)
     return model
 

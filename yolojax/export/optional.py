@@ -1,10 +1,11 @@
-"""Libraries that only an export needs: the `export` extra, not a dependency of the rest."""
+"""Libraries that only an export needs: the `export` and `runtimes` extras, not dependencies of the rest."""
 
 import importlib
+import sys
 from types import ModuleType
 
 
-def require(module: str) -> ModuleType:
+def require(module: str, *, extra: str = "export") -> ModuleType:
     """The imported `module`; ValueError with how to install it when its package is absent."""
     package = module.split(".")[0]
     try:
@@ -12,4 +13,11 @@ def require(module: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != package:
             raise
-        raise ValueError(f"the package {package} is not installed; pip install yolojax[export]") from None
+        raise ValueError(f"the package {package} is not installed; pip install yolojax[{extra}]") from None
+
+
+def require_openvino() -> ModuleType:
+    """OpenVINO, without what it sends home when it is imported: that forks the process, which JAX does not survive."""
+    # Python then says that there is no such module, and OpenVINO goes on without it.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return require("openvino", extra="runtimes")

@@ -1,6 +1,6 @@
 """The network as a pair (architecture, variables): its description, its Flax module, init and apply."""
 
-from yolojax.network.architecture import Architecture, ConvolutionInfo, for_classes, walk, with_filters
+from yolojax.network.architecture import Architecture, ConvolutionInfo, check_size, for_classes, walk, with_filters
 from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.layers import (
     ArchitectureError,
@@ -67,6 +67,7 @@ __all__ = [
     "apply_train",
     "apply_with_maps",
     "check_masks",
+    "check_size",
     "check_variables",
     "convolution_inputs",
     "fold_batch_norm",

@@ -169,6 +169,12 @@ def _resolved(route: Route, index: int) -> tuple[int, ...]:
     return resolved
 
 
+def check_size(architecture: Architecture, size: int) -> None:
+    """Raises ValueError when images of `size` pixels do not divide into the cells of the head."""
+    if size <= 0 or size % architecture.stride:
+        raise ValueError(f"size {size}, expected a positive multiple of the network's stride {architecture.stride}")
+
+
 def with_filters(architecture: Architecture, counts: Mapping[str, int]) -> Architecture:
     """The same network with other numbers of filters; convolutions that `counts` does not name keep theirs."""
     layers = list(architecture.layers)

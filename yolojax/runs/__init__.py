@@ -2,7 +2,7 @@
 
 from yolojax.runs.convert import convert
 from yolojax.runs.detect import detect_files
-from yolojax.runs.evaluate import evaluate_detections, evaluate_model, read_names, show
+from yolojax.runs.evaluate import evaluate_detections, evaluate_program, read_names, show
 from yolojax.runs.prune import run_pruning
 from yolojax.runs.train import run_training
 
@@ -10,7 +10,7 @@ __all__ = [
     "convert",
     "detect_files",
     "evaluate_detections",
-    "evaluate_model",
+    "evaluate_program",
     "read_names",
     "run_pruning",
     "run_training",

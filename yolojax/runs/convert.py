@@ -5,7 +5,7 @@ import json
 import pathlib
 from collections.abc import Mapping
 
-from yolojax import darknet, export, network, training
+from yolojax import darknet, export, network
 from yolojax.export import Choice
 from yolojax.files import Json
 
@@ -43,7 +43,7 @@ def convert(
         model = export.open_model(source, cfg=cfg, names=names)
     facts = export.Facts(source, model.names, measured(source, model))
     if size:
-        training.check_size(model.architecture, size)
+        network.check_size(model.architecture, size)
         model = dataclasses.replace(model, architecture=model.architecture.resized(size, size))
     print(f"wrote {entry.write(path, model, facts, chosen)}")
 

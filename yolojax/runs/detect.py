@@ -5,13 +5,17 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from yolojax import data, detection, network, training
+from yolojax import data, detection, runtimes, training
 from yolojax.files import Path, write_json
 from yolojax.reporting.pictures import write_image
 
 
-def detect_files(model: network.Model, images: Sequence[str], out: Path, protocol: training.Protocol) -> None:
+def detect_files(
+    program: runtimes.Program, images: Sequence[str], out: Path, protocol: training.Protocol, *, runtime: str = ""
+) -> None:
     """Leaves in `out` an annotated PNG per image file, and detections.json with all of them.
+
+    `runtime` is one of `runtimes.RUNTIMES`, by default the fastest.
 
     Raises ValueError for a file that is not an image; the pictures made before it stay.
     """
@@ -23,8 +27,8 @@ def detect_files(model: network.Model, images: Sequence[str], out: Path, protoco
         raise ValueError(f"two images are called {twice}, so their pictures would be one file; run them separately")
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    names = model.names or tuple(f"class {i}" for i in range(model.architecture.region.classes))
-    detector = training.Detector(model, protocol)
+    names = program.names or tuple(f"class {i}" for i in range(program.architecture.region.classes))
+    detector = training.Detector(program, protocol, session=runtimes.choose(runtime, program).load(program))
     results = []
     for path, stem in zip(tqdm(images, desc="detect", unit="img"), stems, strict=True):
         image = data.read_image(path)

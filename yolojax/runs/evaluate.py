@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import jax
 from absl import logging
 
-from yolojax import darknet, data, detection, network, training
+from yolojax import darknet, data, detection, runtimes, training
 from yolojax.files import write_json
 from yolojax.runs.labels import require_labels
 
 
-def evaluate_model(
-    model: network.Model,
+def evaluate_program(
+    program: runtimes.Program,
     spec: str,
     split: str,
     protocol: training.Protocol,
@@ -20,14 +20,20 @@ def evaluate_model(
     data_dir: str = "",
     batch_size: int = 16,
     save_detections: str = "",
+    runtime: str = "",
 ) -> training.Evaluation:
-    """mAP of `model` on a split of the data set `spec`; its detections as devkit files if a folder is given."""
+    """mAP of a network on a split of the data set `spec`; its detections as devkit files if a folder is given.
+
+    `runtime` is one of `runtimes.RUNTIMES`; without one, JAX on its devices, or the fastest that reads the file.
+    """
     require_labels(spec, "evaluation")
-    dataset = data.open_dataset(spec, split, data_dir=data_dir or None, names=model.names or None)
-    training.require_names(model, dataset.names, dataset.description)
-    evaluator = training.Evaluator(model.architecture, dataset, protocol, batch_size=batch_size)
+    dataset = data.open_dataset(spec, split, data_dir=data_dir or None, names=program.names or None)
+    training.require_names(program, dataset.names, dataset.description)
+    on_devices = program.model is not None and runtime in ("", "jax")
+    session = None if on_devices else runtimes.choose(runtime, program).load(program, batch=batch_size)
+    evaluator = training.Evaluator(program.architecture, dataset, protocol, batch_size=batch_size, session=session)
     start = time.monotonic()
-    found = evaluator.predict(model.variables)
+    found = evaluator.predict(program.model.variables if program.model else None)
     seconds = time.monotonic() - start
     if save_detections and jax.process_index() == 0:
         ids = [annotation.image_id for annotation in evaluator.annotations]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import jax.numpy as jnp
 from absl import logging
 
-from yolojax import darknet, data, detection, export, training
+from yolojax import darknet, data, detection, export, network, training
 from yolojax.network import Architecture, Model
 from yolojax.settings import DataSettings, ModelSettings, Settings, TrainSettings
 
@@ -25,7 +25,7 @@ def open_start(settings: Settings) -> Model:
 def check(settings: Settings, architecture: Architecture) -> None:
     """Raises ValueError for sizes, layers and a batch that do not fit, and data that are not there; touches none."""
     for size in (*(() if settings.train.nothing else settings.train.sizes), settings.eval.size):
-        training.check_size(architecture, size)
+        network.check_size(architecture, size)
     training.check_batch_size(settings.train.batch_size)
     known = [conv.name for conv in architecture.convolutions]
     if unknown := [name for name in settings.train.distill_layers if name not in known]:

@@ -9,7 +9,7 @@ from yolojax.training.distillation import (
     make_teacher,
     map_distance,
 )
-from yolojax.training.evaluation import AGREEMENT, Evaluation, Evaluator, Matching, Protocol, check_size, score
+from yolojax.training.evaluation import AGREEMENT, Evaluation, Evaluator, Matching, Protocol, score
 from yolojax.training.loop import LoopSettings, fit
 from yolojax.training.losses import LOSSES, LossFn, region_loss
 from yolojax.training.metrics import read_metrics
@@ -42,7 +42,6 @@ __all__ = [
     "Teacher",
     "TrainState",
     "check_batch_size",
-    "check_size",
     "compile_train_step",
     "create_state",
     "distillation_loss",

@@ -11,9 +11,10 @@ import numpy as np
 from jax.typing import DTypeLike
 from tqdm import tqdm
 
-from yolojax import data, detection, network
+from yolojax import data, detection, network, runtimes
 from yolojax.network import Variables
 from yolojax.training import parallel
+from yolojax.training.sessions import session_step
 
 AGREED_FROM = 0.25  # the score from which what a network finds stands in for labels
 AGREEMENT = "agreement with the unpruned network, not mAP against labels"
@@ -112,15 +113,20 @@ class Evaluator:
         batch_size: int,
         dtype: DTypeLike = jnp.float32,
         threads: int = 2,
+        session: runtimes.Session | None = None,
     ):
-        check_size(architecture, protocol.size)
+        """A `session`, loaded for batches of `batch_size`, runs the network in place of JAX's devices."""
+        network.check_size(architecture, protocol.size)
         self.dataset = dataset
         self.protocol = protocol
         self.annotations = dataset.truth()
         self._threads = threads
-        self._batch_size = parallel.round_up_batch(batch_size)
-        self._predict = parallel.compile_predict_step(
-            architecture, score_threshold=protocol.score_threshold, nms_iou=protocol.nms_iou, dtype=dtype
+        self._batch_size = batch_size if session else parallel.round_up_batch(batch_size)
+        thresholds = {"score_threshold": protocol.score_threshold, "nms_iou": protocol.nms_iou}
+        self._predict = (
+            parallel.compile_predict_step(architecture, **thresholds, dtype=dtype)
+            if session is None
+            else session_step(session, architecture, **thresholds)
         )
 
     def agreeing_with(self, found: Sequence[detection.Detections]) -> "Evaluator":
@@ -133,12 +139,12 @@ class Evaluator:
         other.dataset = dataclasses.replace(self.dataset, found=other.annotations)
         return other
 
-    def predict(self, variables: Variables, *, progress: str | None = "evaluate") -> list[detection.Detections]:
+    def predict(self, variables: Variables | None, *, progress: str | None = "evaluate") -> list[detection.Detections]:
         """The detections of each image, in the data set's order; an image without any has an empty entry.
 
-        `progress` names the bar; None shows none.
+        `progress` names the bar; None shows none. `variables` may be None where a session runs the network.
         """
-        replicated = parallel.replicate(variables)
+        replicated = parallel.replicate(variables or {})
         found: list[detection.Detections | None] = [None] * len(self.annotations)
         batches = data.eval_batches(
             self.dataset,
@@ -209,12 +215,6 @@ def score(
         protocol=protocol,
         seconds=round(seconds, 2),
     )
-
-
-def check_size(architecture: network.Architecture, size: int) -> None:
-    """Raises ValueError when images of `size` pixels do not divide into the cells of the head."""
-    if size <= 0 or size % architecture.stride:
-        raise ValueError(f"size {size}, expected a positive multiple of the network's stride {architecture.stride}")
 
 
 def _at_least(image: detection.Detections, threshold: float) -> detection.Detections:

@@ -2,11 +2,11 @@
 
 import jax
 
-from yolojax import darknet, network
+from yolojax import darknet, network, runtimes
 from yolojax.network import Model
 
 
-def require_names(model: Model, names: tuple[str, ...], source: str) -> None:
+def require_names(model: Model | runtimes.Program, names: tuple[str, ...], source: str) -> None:
     """Raises ValueError when a network detects other classes than `names`, those of the data set `source`."""
     classes = model.architecture.region.classes
     if classes != len(names) or (model.names and model.names != names):

@@ -107,6 +107,14 @@ def _variance(x: Float[jax.Array, "batch rows columns channels"], axis_name: str
     return lax.pmean(jnp.mean(jnp.square(x - mean)), axis_name)
 
 
+def find(
+    architecture: network.Architecture, head: jax.Array, *, score_threshold: float, nms_iou: float
+) -> tuple[jax.Array, jax.Array]:
+    """Boxes (B, N, 4) xywh and scores (B, N, C) of a head, decoded; 0 is the score of what NMS takes away."""
+    boxes, scores = detection.decode(architecture, head)
+    return boxes, detection.nms(boxes, scores, iou_threshold=nms_iou, score_threshold=score_threshold)
+
+
 def predict_step(
     variables: Variables,
     batch: Batch,
@@ -133,7 +141,6 @@ def predict_step(
       detection, and the other leaves of `batch`, for the B images of all devices.
     """
     head = network.apply(architecture, variables, network.to_float(batch["image"]), dtype=dtype)
-    boxes, scores = detection.decode(architecture, head)
-    scores = detection.nms(boxes, scores, iou_threshold=nms_iou, score_threshold=score_threshold)
+    boxes, scores = find(architecture, head, score_threshold=score_threshold, nms_iou=nms_iou)
     rest = {name: leaf for name, leaf in batch.items() if name != "image"}
     return lax.all_gather({"boxes": boxes, "scores": scores, **rest}, axis_name, tiled=True)

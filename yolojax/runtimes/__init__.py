@@ -1,0 +1,23 @@
+"""The same network in JAX, ONNX Runtime, OpenVINO and OpenCV: load, run on a batch, time.
+
+Their packages are the extra `runtimes`; nothing else needs them.
+"""
+
+from yolojax.runtimes.program import Program, make_program, open_program
+from yolojax.runtimes.registry import RUNTIMES, choose, fastest
+from yolojax.runtimes.runtime import Runtime, Session, cores
+from yolojax.runtimes.timing import Timing, race
+
+__all__ = [
+    "RUNTIMES",
+    "Program",
+    "Runtime",
+    "Session",
+    "Timing",
+    "choose",
+    "cores",
+    "fastest",
+    "make_program",
+    "open_program",
+    "race",
+]

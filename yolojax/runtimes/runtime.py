@@ -1,0 +1,88 @@
+"""What a runtime is: how it loads a network, runs it on a batch, and tells what each layer takes."""
+
+import dataclasses
+import importlib.util
+import os
+import re
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from yolojax.runtimes.program import Program
+
+LAYER = re.compile(r"(?:conv|maxpool|reorg|route)_\d+|head")
+
+
+class Session(ABC):
+    """A network loaded for batches of one size."""
+
+    def arrange(self, images: np.ndarray) -> np.ndarray:
+        """(B, H, W, C) float32 RGB in 0..1, in the order of axes that the runtime reads: (B, C, H, W)."""
+        return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+
+    @abstractmethod
+    def run(self, arranged: np.ndarray) -> np.ndarray:
+        """What `arrange` gave -> the head, (B, rows, columns, A*(5+C)) float32."""
+
+    def layer_seconds(self, arranged: np.ndarray, rounds: int) -> dict[str, float]:
+        """Seconds of each layer in a call, the mean over `rounds`; empty where the runtime cannot tell."""
+        return {}
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """(B, H, W, C) float32 RGB in 0..1 -> the head, (B, rows, columns, A*(5+C)) float32."""
+        return self.run(self.arrange(images))
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """One entry of `RUNTIMES`.
+
+    Attributes:
+      name: what `--runtime` calls it.
+      what: its name in tables.
+      package: the module that it needs.
+      reads: kinds of program that it loads: `model`, `.onnx`, `.xml`.
+      open: `open(program, batch, threads)` loads it; 0 threads leaves the number to the runtime.
+    """
+
+    name: str
+    what: str
+    package: str
+    reads: frozenset[str]
+    open: Callable[[Program, int, int], Session]
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there."""
+        return importlib.util.find_spec(self.package) is not None
+
+    def load(self, program: Program, *, batch: int = 1, threads: int = 0) -> Session:
+        """The program, loaded for batches of `batch` images.
+
+        Raises ValueError where the runtime is not installed, or does not read this kind of file.
+        """
+        if not self.installed:
+            raise ValueError(f"the runtime {self.name} needs the package {self.package}; pip install yolojax[runtimes]")
+        if program.kind not in self.reads:
+            raise ValueError(
+                f"{program.file}: {self.name} does not read {program.kind} files; "
+                f"expected {', '.join(sorted(self.reads - {'model'})) or 'a network with variables'}"
+            )
+        return self.open(program, batch, threads)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def sum_by_layer(program: Program, nodes: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Seconds of a runtime's nodes, summed by the layer in their names; `other` has those of no layer."""
+    seconds: dict[str, float] = defaultdict(float)
+    for name, value in nodes:
+        found = LAYER.search(name)
+        layer = found[0] if found else "other"
+        seconds[program.architecture.head_name if layer == "head" else layer] += value
+    return dict(seconds)
