@@ -32,7 +32,7 @@ HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
 class Command:
     """One command's flags, and how it runs. Each command has flags of its own, so all of them can be imported.
 
-    `string`, `integer`, `number`, `boolean`, `choice` and `strings` define a flag, as absl's `DEFINE_*` do.
+    `string`, `integer`, `number`, `boolean`, `choice`, `strings` and `many` define a flag, as absl's `DEFINE_*` do.
     """
 
     def __init__(self) -> None:
@@ -43,6 +43,7 @@ class Command:
         self.boolean = functools.partial(flags.DEFINE_bool, flag_values=self.flags)
         self.choice = functools.partial(flags.DEFINE_enum, flag_values=self.flags)
         self.strings = functools.partial(flags.DEFINE_list, flag_values=self.flags)
+        self.many = functools.partial(flags.DEFINE_multi_string, flag_values=self.flags)
         self.distributed = self.boolean(
             "distributed", False, "One of several processes; on a TPU pod or under SLURM no other flag is needed."
         )

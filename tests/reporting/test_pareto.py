@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -31,9 +32,9 @@ def test_equal_ones_are_all_on_the_front():
 
 def test_bytes_are_of_one_kind_for_all():
     _, compressed = pareto.costs([entry(0.5, 3, 7), entry(0.5, 3, 8)])
-    assert (compressed.name, compressed.of(entry(0.5, 3, 7))) == ("compressed MB", 7)
+    assert (compressed.axis, compressed.of(entry(0.5, 3, 7))) == ("compressed MB", 7)
     _, dense = pareto.costs([entry(0.5, 3, 7), entry(0.5, 3)])
-    assert (dense.name, dense.of(entry(0.5, 3, 7))) == (".weights MB", 6)
+    assert (dense.axis, dense.of(entry(0.5, 3, 7))) == (".weights MB", 6)
 
 
 def test_the_figure_greys_what_is_dominated(tmp_path, monkeypatch):
@@ -52,3 +53,13 @@ def test_the_figure_greys_what_is_dominated(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("stage", "label"), [("retrained", "r"), ("original", "r"), ("repaired", "r (repaired)")])
 def test_labels(stage, label):
     assert pareto.label(entry(0.5, 1, stage=stage)) == label
+
+
+def test_milliseconds_are_a_cost_where_all_were_timed_alike():
+    def timed(milliseconds, where):
+        return dataclasses.replace(entry(0.5, 3), milliseconds=milliseconds, where=where)
+
+    *_, speed = pareto.costs([timed(2.0, "A"), timed(3.0, "A")])
+    assert (speed.name, speed.axis, speed.of(timed(3.0, "A"))) == ("ms", "ms, A", 3.0)
+    assert len(pareto.costs([timed(2.0, "A"), timed(3.0, "B")])) == 2
+    assert len(pareto.costs([timed(2.0, "A"), entry(0.5, 3)])) == 2

@@ -24,7 +24,7 @@ def recipe(tmp_path_factory) -> Settings:
             "save_every": 6,
             "learning_rate": 0.01,
         },
-        eval={"size": 32, "batch_size": 4, "pictures": 2},
+        eval={"size": 32, "batch_size": 4, "pictures": 2, "runtime": "none"},
     )
 
 

@@ -84,13 +84,13 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
 def table(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
     """Header and rows, the entries in the order given; a column that says nothing of any is left out."""
     spread_of_settings = differing([entry.config["train"] for entry in entries if entry.config and entry.retrained])
-    header = ["run", "what was done", "mAP (11-point)", "mAP (area)", "of unpruned", "MACs", "of MACs", "parameters"]
-    header += ["not 0", ".weights MB", "compressed MB", "steps", "seconds", "best for"]
+    header = ["run", "what was done", "mAP (11-point)", "mAP (area)", "of unpruned", "MACs", "of MACs", "ms"]
+    header += ["parameters", "not 0", ".weights MB", "compressed MB", "steps", "seconds", "best for"]
     costs = pareto.costs(entries)
     beaten = [pareto.dominated(entries, cost.of) for cost in costs]
     rows = []
     for number, entry in enumerate(entries):
-        best = [name for name, lost in zip(("MACs", "bytes"), beaten, strict=True) if not lost[number]]
+        best = [cost.name for cost, lost in zip(costs, beaten, strict=True) if not lost[number]]
         rows.append(
             [
                 pareto.label(entry),
@@ -100,6 +100,7 @@ def table(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
                 _percent(entry.map_share),
                 f"{entry.macs / 1e9:.3f} G",
                 _percent(entry.macs_share),
+                "-" if entry.milliseconds is None else f"{entry.milliseconds:.2f}",
                 f"{entry.parameters:,}",
                 f"{entry.nonzero:,}",
                 f"{entry.weights_bytes / 1e6:.2f}",

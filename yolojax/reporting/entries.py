@@ -32,6 +32,7 @@ class Entry:
       parameters: learned ones; `nonzero` counts those that are not 0.
       weights_bytes: of the dense .weights file.
       compressed_bytes: of the lossless compressed file; None where nobody measured it.
+      milliseconds: of one image; None where nobody measured it. `where` is the runtime and the machine.
       steps: of the training that led here, 0 for none; None where that is not known.
       seconds: those steps' own, without evaluations in between.
       config: the run's settings as JSON values, by section.
@@ -50,6 +51,8 @@ class Entry:
     nonzero: int
     weights_bytes: int
     compressed_bytes: int | None
+    milliseconds: float | None = None
+    where: str = ""
     steps: int | None = None
     seconds: float | None = None
     config: Json = dataclasses.field(default_factory=dict)
@@ -140,6 +143,7 @@ def average(entries: Sequence[Entry], *, name: str) -> Entry:
         compressed_bytes=None if size is None else round(size),
         steps=None if steps is None else round(steps),
         seconds=known("seconds"),
+        milliseconds=known("milliseconds"),
         spread=statistics.stdev(entry.map_11point for entry in entries) if len(entries) > 1 else None,
     )
 
@@ -217,6 +221,7 @@ def _of_pruning(report: Json, folder: pathlib.Path, name: str) -> tuple[Entry, .
             protocol=numbers["evaluation"]["protocol_text"],
             map_11point=numbers["evaluation"]["map_11point"],
             map_area=numbers["evaluation"]["map_area"],
+            **_speed(numbers.get("speed")),
             **{key: numbers[key] for key in ("macs", "parameters", "nonzero", "weights_bytes", "compressed_bytes")},
             steps=steps if trained else 0,
             seconds=seconds if trained else 0.0,
@@ -253,6 +258,11 @@ def _of_training(evaluation: Json, folder: pathlib.Path, name: str) -> tuple[Ent
         config=config,
     )
     return (entry,)
+
+
+def _speed(speed: Json | None) -> Json:
+    """A stage's milliseconds and where they were measured; nothing where nobody did."""
+    return {"milliseconds": 1e3 * speed["timing"]["median"], "where": speed["where"]} if speed else {}
 
 
 def _training(folder: pathlib.Path, config: Json, reported: float | None) -> tuple[int | None, float | None]:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from yolojax import pruning, training
 from yolojax.files import replacing
+from yolojax.runtimes import Timing
 
 
 def layers(rows: Sequence[pruning.LayerRow], path: pathlib.Path) -> None:
@@ -32,6 +33,20 @@ def loss(metrics: pathlib.Path, path: pathlib.Path) -> None:
             axes.plot(steps, values, label=name, linewidth=2 if name == "loss" else 1)
     axes.set(xlabel="step", ylabel="loss (per image)", yscale="log")
     figure.legend(loc="outside right upper")
+    save(figure, path)
+
+
+def milliseconds(rows: Sequence[tuple[str, Timing]], path: pathlib.Path) -> None:
+    """A bar for each timing, with its quartiles; the first is on top."""
+    figure = Figure(figsize=(8, 1 + 0.3 * len(rows)), layout="constrained")
+    axes = figure.subplots()
+    medians = [1e3 * timing.median for _, timing in rows]
+    errors = [[1e3 * (t.median - t.low) for _, t in rows], [1e3 * (t.high - t.median) for _, t in rows]]
+    bars = axes.barh([name for name, _ in rows], medians, xerr=errors, color="tab:blue", ecolor="grey")
+    axes.bar_label(bars, [f"{value:.2f}" for value in medians], padding=4, fontsize="small")
+    axes.set(xlabel="ms per call")
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
     save(figure, path)
 
 

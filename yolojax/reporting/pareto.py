@@ -20,19 +20,26 @@ class _Plain(LogFormatter):
 
 
 class Cost(NamedTuple):
-    """Something that a network should have little of: its name, the unit it is shown in, and how much there is."""
+    """Something that a network should have little of: its name, what an axis says, its unit, and how much there is."""
 
     name: str
+    axis: str
     unit: float
     of: Callable[[Entry], float]
 
 
-def costs(entries: Sequence[Entry]) -> tuple[Cost, Cost]:
-    """MACs, and bytes: of the compressed files where each entry knows its own, else of the .weights files."""
-    macs = Cost("MACs (G)", 1e9, lambda entry: entry.macs)
+def costs(entries: Sequence[Entry]) -> tuple[Cost, ...]:
+    """MACs, bytes, and milliseconds where all entries were timed in one runtime on one machine.
+
+    Bytes are those of the compressed files where each entry knows its own, else of the .weights files.
+    """
+    size = Cost("bytes", ".weights MB", 1e6, lambda entry: entry.weights_bytes)
     if all(entry.compressed_bytes is not None for entry in entries):
-        return macs, Cost("compressed MB", 1e6, lambda entry: entry.compressed_bytes or 0)
-    return macs, Cost(".weights MB", 1e6, lambda entry: entry.weights_bytes)
+        size = Cost("bytes", "compressed MB", 1e6, lambda entry: entry.compressed_bytes or 0)
+    found = (Cost("MACs", "MACs (G)", 1e9, lambda entry: entry.macs), size)
+    if not all(entry.milliseconds for entry in entries) or len({entry.where for entry in entries}) > 1:
+        return found
+    return (*found, Cost("ms", f"ms, {entries[0].where}", 1, lambda entry: entry.milliseconds or 0))
 
 
 def dominated(entries: Sequence[Entry], cost: Callable[[Entry], float]) -> tuple[bool, ...]:
@@ -47,10 +54,11 @@ def dominated(entries: Sequence[Entry], cost: Callable[[Entry], float]) -> tuple
 
 
 def figure(entries: Sequence[Entry], path: pathlib.Path) -> None:
-    """mAP against MACs and bytes, on a logarithmic axis; what is dominated is grey, the front joined."""
-    drawing = Figure(figsize=(12, 5), layout="constrained")
-    panels = drawing.subplots(1, 2, sharey=True)
-    for axes, cost in zip(panels, costs(entries), strict=True):
+    """mAP against each cost, on a logarithmic axis; what is dominated is grey, the front joined."""
+    shown = costs(entries)
+    drawing = Figure(figsize=(6 * len(shown), 5), layout="constrained")
+    panels = drawing.subplots(1, len(shown), sharey=True)
+    for axes, cost in zip(panels, shown, strict=True):
         _panel(axes, entries, cost)
     panels[0].set(ylabel="mAP (11-point)")
     save(drawing, path)
@@ -65,7 +73,7 @@ def _panel(axes: Axes, entries: Sequence[Entry], cost: Cost) -> None:
     front = [e for e, beaten in zip(entries, dominated(entries, cost.of), strict=True) if not beaten]
     line = sorted((cost.of(entry) / cost.unit, entry.map_11point) for entry in front)
     axes.plot(*zip(*line, strict=True), color="tab:blue", linewidth=1, zorder=2)
-    axes.set(xlabel=cost.name, xscale="log")
+    axes.set(xlabel=cost.axis, xscale="log")
     axes.xaxis.set_major_formatter(_Plain())
     axes.xaxis.set_minor_formatter(_Plain())
     axes.margins(x=0.12)

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from yolojax import data, export, pruning, training
+from yolojax import data, export, pruning, runtimes, training
 from yolojax.files import Json, write_json, write_text
 from yolojax.network import Model
 from yolojax.reporting import figures, markdown, pictures
@@ -12,11 +12,20 @@ from yolojax.settings import PruneSettings, Settings
 
 
 @dataclasses.dataclass(frozen=True)
+class Speed:
+    """What a network takes for one image: seconds, and in which runtime on which machine."""
+
+    where: str
+    timing: runtimes.Timing
+
+
+@dataclasses.dataclass(frozen=True)
 class Stage:
     """One network of a run, with its numbers.
 
     `weights_bytes` is the size of its dense .weights file, `compressed_bytes` that of its lossless compressed file
-    (None where the coder is not installed), `samples` what `pictures.sample` gave.
+    (None where the coder is not installed), `samples` what `pictures.sample` gave, `speed` None where it was not
+    measured.
     """
 
     name: str
@@ -27,6 +36,7 @@ class Stage:
     compressed_bytes: int | None
     evaluation: training.Evaluation
     samples: Sequence[pictures.Sample]
+    speed: Speed | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,10 +114,13 @@ def to_markdown(report: Report) -> str:
     lines = [
         f"# {_title(settings)}",
         "",
+        f"**{verdict(report.stages)}**",
+        "",
         f"- Network: `{report.settings.model.start}`; criterion `{settings.chosen.name}`, {_spread(settings)}.",
         f"- {_after(report)}; measured on {report.eval_set}.",
         *_agreement(report.stages[0].evaluation),
         f"- Protocol: {protocol}.",
+        *([f"- Milliseconds of one image: {speed.where}."] if (speed := report.stages[0].speed) else []),
         *([] if report.settings.train.nothing else [_times(report)]),
         "",
         *_stage_table(report.stages),
@@ -132,6 +145,21 @@ def to_markdown(report: Report) -> str:
     lines += [] if report.settings.train.nothing else ["![loss](loss.png)", ""]
     lines += ["## Layers", "", "![layers](layers.png)", "", *_layer_table(report.layers), ""]
     return "\n".join(lines)
+
+
+def verdict(stages: Sequence[Stage]) -> str:
+    """What the last network costs and keeps, of the first one's."""
+    first, last = stages[0], stages[-1]
+    parts = [f"{last.macs / first.macs:.0%} of the MACs"]
+    if first.speed and last.speed:
+        times = first.speed.timing.median / last.speed.timing.median
+        parts.append(f"{times:.1f} times faster" if times >= 1 else f"{1 / times:.1f} times slower")
+    before, after = first.evaluation.map_11point, last.evaluation.map_11point
+    if before:
+        parts.append(f"{after / before:.0%} of the {first.evaluation.protocol.quantity}")
+    if first.compressed_bytes and last.compressed_bytes:
+        parts.append(f"{last.compressed_bytes / first.weights_bytes:.1%} of the bytes")
+    return ", ".join(parts) + "."
 
 
 def megabytes(size: int | None) -> str:
@@ -204,7 +232,7 @@ def _times(report: Report) -> str:
 
 
 def _stage_table(stages: Sequence[Stage]) -> list[str]:
-    header = ["network", "parameters", "non-zero", "MACs", ".weights MB", "compressed MB"]
+    header = ["network", "parameters", "non-zero", "MACs", "ms", ".weights MB", "compressed MB"]
     quantity = stages[0].evaluation.protocol.quantity
     header += [f"{quantity} (11-point)", f"{quantity} (area)", f"{quantity} at 0.25"]
     rows = [
@@ -213,6 +241,7 @@ def _stage_table(stages: Sequence[Stage]) -> list[str]:
             f"{stage.parameters:,}",
             f"{stage.nonzero:,}",
             f"{stage.macs / 1e9:.3f} G",
+            f"{1e3 * stage.speed.timing.median:.2f}" if stage.speed else "-",
             f"{stage.weights_bytes / 1e6:.2f}",
             megabytes(stage.compressed_bytes),
             f"{stage.evaluation.map_11point:.4f}",
@@ -221,7 +250,7 @@ def _stage_table(stages: Sequence[Stage]) -> list[str]:
         ]
         for stage in stages
     ]
-    return markdown.table(header, rows)
+    return markdown.table(*markdown.without_empty(header, rows))
 
 
 def _class_table(stages: Sequence[Stage]) -> list[str]:

@@ -1,5 +1,6 @@
 """One run of each command: from a config or flags to a folder of results."""
 
+from yolojax.runs.benchmark import benchmark, parse_batch
 from yolojax.runs.convert import convert
 from yolojax.runs.detect import detect_files
 from yolojax.runs.evaluate import evaluate_detections, evaluate_program, read_names, show
@@ -7,10 +8,12 @@ from yolojax.runs.prune import run_pruning
 from yolojax.runs.train import run_training
 
 __all__ = [
+    "benchmark",
     "convert",
     "detect_files",
     "evaluate_detections",
     "evaluate_program",
+    "parse_batch",
     "read_names",
     "run_pruning",
     "run_training",

@@ -13,7 +13,7 @@ from yolojax import data, export, network, pruning, training
 from yolojax.files import Path
 from yolojax.network import Masks, Model
 from yolojax.reporting import report
-from yolojax.runs import labels, masking, measuring, removing, rounds, setup
+from yolojax.runs import labels, masking, measuring, removing, rounds, setup, timing
 from yolojax.runs.train import steps_of, train_model
 from yolojax.runs.workdir import PRUNING, claim
 from yolojax.settings import Settings
@@ -107,6 +107,9 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     if settings.prune.cluster_bits:
         stages.append(cluster(settings, left, evaluator, workdir / "model.compressed"))
 
+    whole = {"original", "pruned"}  # what is masked has its old shapes
+    networks = {stage.name: subject.model if stage.name in whole else left for stage in stages}
+    stages = timing.timed(settings.eval, stages, networks)
     if not filters and settings.prune.rounds > 1:  # what went while training
         masks = rounds.masks_of_zeros(left)
     if jax.process_index() == 0:

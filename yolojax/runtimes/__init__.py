@@ -3,9 +3,10 @@
 Their packages are the extra `runtimes`; nothing else needs them.
 """
 
+from yolojax.runtimes.machine import cores, describe_machine, describe_package
 from yolojax.runtimes.program import Program, make_program, open_program
 from yolojax.runtimes.registry import RUNTIMES, choose, fastest
-from yolojax.runtimes.runtime import Runtime, Session, cores
+from yolojax.runtimes.runtime import Runtime, Session
 from yolojax.runtimes.timing import Timing, race
 
 __all__ = [
@@ -16,6 +17,8 @@ __all__ = [
     "Timing",
     "choose",
     "cores",
+    "describe_machine",
+    "describe_package",
     "fastest",
     "make_program",
     "open_program",

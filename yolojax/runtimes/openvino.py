@@ -3,8 +3,9 @@
 import numpy as np
 
 from yolojax import export
+from yolojax.runtimes.machine import cores
 from yolojax.runtimes.program import Program
-from yolojax.runtimes.runtime import Session, cores, sum_by_layer
+from yolojax.runtimes.runtime import Session, sum_by_layer
 
 
 class OpenvinoSession(Session):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib.util
-import os
 import re
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -71,11 +70,6 @@ class Runtime:
                 f"expected {', '.join(sorted(self.reads - {'model'})) or 'a network with variables'}"
             )
         return self.open(program, batch, threads)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def sum_by_layer(program: Program, nodes: Iterable[tuple[str, float]]) -> dict[str, float]:

@@ -2,9 +2,12 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
 
 import numpy as np
+
+Key = TypeVar("Key", bound=Hashable)
 
 REST = 0.05  # seconds before a turn: the threads of the one before spin for a while and would slow it
 CALLS = 4  # in a turn; the first, which finds its weights out of the caches, does not count
@@ -20,9 +23,9 @@ class Timing:
     calls: int
 
 
-def race(contestants: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, Timing]:
+def race(contestants: Mapping[Key, Callable[[], object]], *, rounds: int) -> dict[Key, Timing]:
     """Times each call, in turns of `CALLS`, so that what else the machine does falls on all alike."""
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    seconds: dict[Key, list[float]] = {name: [] for name in contestants}
     for call in contestants.values():
         call()
     for _ in range(rounds):

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from yolojax import data, pruning, training
+from yolojax import data, pruning, runtimes, training
 from yolojax.settings.declaration import Section, option
 
 
@@ -111,6 +111,12 @@ class EvalSettings(Section):
     batch_size: int = option(16, "images per step, over all devices", least=1, free=True)
     score_threshold: float = option(0.005, "scores below this do not count", least=0, most=1)
     nms_iou: float = option(0.45, "a box that overlaps a better one of its class by more goes", least=0, most=1)
+    runtime: str = option(
+        "",
+        "in which the milliseconds of an image are measured; empty: the fastest that is installed",
+        choices=("", "none", *runtimes.RUNTIMES),
+        free=True,
+    )
     pictures: int = option(6, "images in the report's picture", least=0, free=True)
 
 

@@ -1,0 +1,47 @@
+"""Milliseconds in a report."""
+
+import json
+
+import pytest
+
+from yolojax import runs
+from yolojax.reporting import entries
+from yolojax.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def run(recipe: Settings, trained, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("timed")
+    settings = recipe.replace(
+        model={"start": str(trained)},
+        train={"steps": 0, "epochs": 0},
+        prune={"budget": "macs=40%"},
+        eval={"runtime": "onnxruntime"},
+    )
+    return runs.run_pruning(settings, workdir), workdir
+
+
+def test_networks_of_the_same_layers_have_the_same_time(run):
+    report, _ = run
+    speeds = {stage.name: stage.speed for stage in report.stages}
+    assert list(speeds) == ["original", "pruned", "removed"]
+    assert speeds["original"] == speeds["pruned"] != speeds["removed"]
+    assert speeds["original"].where.startswith("ONNX Runtime 1.")
+    assert speeds["removed"].timing.calls > 10
+
+
+def test_the_page_begins_with_the_verdict(run):
+    report, workdir = run
+    lines = (workdir / "report.md").read_text().splitlines()
+    times = report.stages[0].speed.timing.median / report.stages[-1].speed.timing.median
+    faster = f"{times:.1f} times faster" if times >= 1 else f"{1 / times:.1f} times slower"
+    assert lines[2].startswith(f"**{report.stages[-1].macs / report.stages[0].macs:.0%} of the MACs, {faster}, ")
+    assert f"| {1e3 * report.stages[0].speed.timing.median:.2f} |" in "\n".join(lines)
+
+
+def test_a_comparison_knows_the_time(run):
+    report, workdir = run
+    (entry,) = entries.read_run(workdir)[-1:]
+    assert entry.milliseconds == pytest.approx(1e3 * report.stages[-1].speed.timing.median)
+    assert entry.unpruned.milliseconds == pytest.approx(1e3 * report.stages[0].speed.timing.median)
+    assert json.loads((workdir / "report.json").read_text())["stages"]["removed"]["speed"]["where"] == entry.where

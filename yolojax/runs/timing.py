@@ -1,0 +1,42 @@
+"""Milliseconds of the networks of a run, in the runtime that its config names."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+from absl import logging
+
+from yolojax import runtimes
+from yolojax.network import Model
+from yolojax.reporting.report import Speed, Stage
+from yolojax.settings import EvalSettings
+
+NOT_TIMED = "none"
+ROUNDS = 8
+
+
+def timed(settings: EvalSettings, stages: Sequence[Stage], models: Mapping[str, Model]) -> list[Stage]:
+    """The stages with what one image takes in each one's network, measured in turns.
+
+    Args:
+      settings: the size and the runtime.
+      stages: of a run.
+      models: {stage: its network}; stages of one network, or of networks with the same layers, are timed once.
+
+    The time of another process of the run, and of a run that asks for none, is None.
+    """
+    if settings.runtime == NOT_TIMED or jax.process_index() > 0:
+        return list(stages)
+    programs = {model.architecture: runtimes.make_program(model, size=settings.size) for model in models.values()}
+    runtime = runtimes.choose(settings.runtime, next(iter(programs.values())))
+    calls = {}
+    for architecture, program in programs.items():
+        session, net = runtime.load(program), program.architecture.net
+        arranged = session.arrange(np.zeros((1, net.height, net.width, net.channels), np.float32))
+        calls[architecture] = lambda run=session.run, arranged=arranged: run(arranged)
+    found = runtimes.race(calls, rounds=ROUNDS)
+    where = f"{runtime.what} {runtimes.describe_package(runtime.package)} on {runtimes.describe_machine()}"
+    for timing in found.values():
+        logging.info("%.2f ms an image in %s", 1e3 * timing.median, where)
+    return [dataclasses.replace(stage, speed=Speed(where, found[models[stage.name].architecture])) for stage in stages]
