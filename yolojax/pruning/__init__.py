@@ -14,7 +14,7 @@ from yolojax.pruning.accounting import (
     sparsity,
 )
 from yolojax.pruning.allocation import ALLOCATIONS, Limits, budget_masks
-from yolojax.pruning.budget import WEIGHT_UNITS, Budget, parse_budget
+from yolojax.pruning.budget import LATENCY, WEIGHT_UNITS, Budget, parse_budget
 from yolojax.pruning.criteria import (
     CRITERIA,
     DEFAULT_CRITERIA,
@@ -34,7 +34,7 @@ from yolojax.pruning.criteria import (
 )
 from yolojax.pruning.erdos_renyi import erdos_renyi_counts
 from yolojax.pruning.fisher import filter_fisher
-from yolojax.pruning.groups import channel_origins, group_sizes, head_convolutions
+from yolojax.pruning.groups import channel_origins, grid_unit, group_sizes, head_convolutions
 from yolojax.pruning.masks import Amount, filter_masks, keep_all, weight_masks
 from yolojax.pruning.moments import input_moments
 from yolojax.pruning.optimizer import MaskedState, change_masks, masked
@@ -54,6 +54,7 @@ __all__ = [
     "ALLOCATIONS",
     "CRITERIA",
     "DEFAULT_CRITERIA",
+    "LATENCY",
     "SCOPES",
     "WEIGHT_UNITS",
     "Amount",
@@ -91,6 +92,7 @@ __all__ = [
     "filter_random",
     "filter_taylor",
     "filter_unpredictability",
+    "grid_unit",
     "group_sizes",
     "head_convolutions",
     "input_moments",

@@ -93,7 +93,8 @@ def budget_masks(
 
     if (smallest := cost_without(droppable)) > target:
         raise ValueError(
-            f"a cost of {target:,.0f} cannot be met, expected at least {smallest:,.0f} (of {cost(architecture):,.0f}), "
+            f"a cost of {_text(target)} cannot be met, expected at least {_text(smallest)} (of "
+            f"{_text(cost(architecture))}), "
             "which is what each layer keeps in any case"
         )
     low, high = 0, droppable
@@ -101,6 +102,11 @@ def budget_masks(
         middle = (low + high) // 2
         low, high = (low, middle) if cost_without(middle) <= target else (middle + 1, high)
     return masks_of_filters(params, {layer.name: np.repeat(layer.keep(low), layer.size) for layer in layers})
+
+
+def _text(cost: float) -> str:
+    """A count in full; seconds, which are fewer, with four digits."""
+    return f"{cost:,.0f}" if cost >= 10 else f"{cost:.4g}"
 
 
 def unit_costs(architecture: Architecture, cost: Cost, names: Collection[str]) -> dict[str, float]:

@@ -17,10 +17,13 @@ COSTS: dict[str, Callable[[int], Cost]] = {
     "filters": lambda size: lambda architecture: total(architecture, "filter"),
     "weights": lambda size: lambda architecture: total(architecture, "weight"),
 }
+# Seconds of a call, which only a runtime can tell.
+LATENCY = "latency"
 # What is left of when single weights go: their zeros neither work less nor leave filters out.
 WEIGHT_UNITS = ("weights", "params", "bytes")
 SUFFIXES: Mapping[str, float] = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
-TEXT = re.compile(r"(?P<unit>[a-z]+)=(?P<number>[0-9]*\.?[0-9]+)(?P<suffix>%|[KMG]?)B?")
+TIMES: Mapping[str, float] = {"s": 1.0, "ms": 1e-3}
+TEXT = re.compile(r"(?P<unit>[a-z]+)=(?P<number>[0-9]*\.?[0-9]+)(?P<suffix>%|m?s|[KMG]?)B?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Budget:
     Units: `macs`, multiply-accumulates for one image; `params`, learned parameters; `bytes` of the `.weights` file;
     `filters` before the head; `weights`, those of the kernels. Where single weights go, `params` and `weights` count
     what is not 0, and `bytes` those of the compressed file; a share of them is of the `.weights` file even so.
+    `latency`, the seconds of a call, has no cost here: what it costs, a runtime tells.
     With `share`, `value` is a fraction of what the unpruned network has.
     """
 
@@ -52,10 +56,15 @@ def parse_budget(text: str) -> Budget:
     Raises ValueError for anything else.
     """
     found = TEXT.fullmatch(text)
-    if found is None or found["unit"] not in COSTS:
-        raise ValueError(f"budget {text!r}, expected {' or '.join(COSTS)} and how much, as in macs=30% or params=1M")
-    share = found["suffix"] == "%"
-    value = float(found["number"]) * (0.01 if share else SUFFIXES[found["suffix"]])
+    if found is None or found["unit"] not in (*COSTS, LATENCY):
+        units = " or ".join((*COSTS, LATENCY))
+        raise ValueError(f"budget {text!r}, expected {units} and how much, as in macs=30% or params=1M")
+    unit, suffix = found["unit"], found["suffix"]
+    suffixes = {"%": 0.01, **(TIMES if unit == LATENCY else SUFFIXES)}
+    if suffix not in suffixes:
+        raise ValueError(f"budget {text!r}, expected {unit} in {', '.join(filter(None, suffixes))}")
+    share = suffix == "%"
+    value = float(found["number"]) * suffixes[suffix]
     if value <= 0 or (share and value > 1):
         raise ValueError(f"budget {text!r}, expected more than 0 and, for a share, at most 100%")
-    return Budget(found["unit"], value, share)
+    return Budget(unit, value, share)

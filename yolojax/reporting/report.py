@@ -40,11 +40,21 @@ class Stage:
 
 
 @dataclasses.dataclass(frozen=True)
+class Latency:
+    """Seconds of a call: what the budget allows, what the table first promised, what was measured, and where."""
+
+    target: float
+    promised: float
+    measured: float
+    where: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Report:
     """Everything that a pruning run measured.
 
     `off_grid` has the parameters and MACs that it would have without `round_to`, None where that is 1. The seconds are
-    None for a run that was resumed.
+    None for a run that was resumed. `latency` is there for a budget of time.
     """
 
     settings: Settings
@@ -54,6 +64,7 @@ class Report:
     layers: Sequence[pruning.LayerRow]
     masked_filter_parameters: int
     off_grid: dict[str, int] | None
+    latency: Latency | None
     retrain_steps: int
     retrain_seconds: float | None
     total_seconds: float | None
@@ -97,6 +108,7 @@ def to_json(report: Report) -> Json:
     fields["config"] = fields.pop("settings").to_json()
     fields["criterion"] = report.settings.prune.chosen.name
     fields["stages"] = {stage.name: stage_to_json(stage) for stage in report.stages}
+    fields["latency"] = dataclasses.asdict(report.latency) if report.latency else None
     fields["layers"] = [row._asdict() for row in report.layers]
     return fields
 
@@ -118,6 +130,7 @@ def to_markdown(report: Report) -> str:
         "",
         f"- Network: `{report.settings.model.start}`; criterion `{settings.chosen.name}`, {_spread(settings)}.",
         f"- {_after(report)}; measured on {report.eval_set}.",
+        *_latency(report.latency),
         *_agreement(report.stages[0].evaluation),
         f"- Protocol: {protocol}.",
         *([f"- Milliseconds of one image: {speed.where}."] if (speed := report.stages[0].speed) else []),
@@ -170,6 +183,14 @@ def megabytes(size: int | None) -> str:
 def is_agreement(evaluation: training.Evaluation) -> bool:
     """Whether there were no labels, so that what the unpruned network finds stands in for them."""
     return evaluation.protocol.quantity == "agreement"
+
+
+def _latency(found: Latency | None) -> list[str]:
+    """What became of a budget of time."""
+    if not found:
+        return []
+    asked, promised, measured = (f"{1e3 * value:.2f} ms" for value in (found.target, found.promised, found.measured))
+    return [f"- At most {asked} in {found.where}: the table promised {promised}, a call takes {measured}."]
 
 
 def _agreement(original: training.Evaluation) -> list[str]:

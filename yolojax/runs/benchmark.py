@@ -171,7 +171,7 @@ def _runtimes(program: Program, names: Sequence[str]) -> list[runtimes.Runtime]:
 
 def _labels(models: Sequence[str]) -> dict[str, str]:
     """{a short name: path}: the last part of a path that tells it from the others."""
-    labels = {}
+    labels: dict[str, str] = {}
     for model in models:
         path = pathlib.Path(model)
         short = path.parent.name if path.name == "model.weights" else path.name

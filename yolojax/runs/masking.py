@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 
-from yolojax import export, pruning
+from yolojax import export, pruning, runtimes
 from yolojax.network import Architecture, Masks, Model, Params
 from yolojax.pruning import Batches, Scores
 from yolojax.settings import PruneSettings
@@ -61,7 +61,7 @@ def make_masks(
 
 def _budget_masks(settings: PruneSettings, model: Model, scores: Scores, size: int, part: float) -> Masks:
     budget = pruning.parse_budget(settings.budget)
-    target = budget.target(model.architecture, size)
+    cost, target = _cost(settings, model.architecture, size)
     if settings.kind == "weight":
         return pruning.weight_budget_masks(
             model.architecture,
@@ -72,7 +72,7 @@ def _budget_masks(settings: PruneSettings, model: Model, scores: Scores, size: i
             scope=settings.chosen_scope,
             steps=BYTES_STEPS if budget.unit == "bytes" else None,
         )
-    whole = budget.cost(size)(model.architecture)
+    whole = cost(model.architecture)
     if settings.amounts:
         curves, original, _ = _read_curves(settings, model.architecture)
         scores = pruning.sensitivity_scores(model.architecture, scores, curves, original)
@@ -80,11 +80,22 @@ def _budget_masks(settings: PruneSettings, model: Model, scores: Scores, size: i
         model.architecture,
         model.params,
         scores,
-        cost=budget.cost(size),
+        cost=cost,
         target=max(target, whole * (target / whole) ** part),  # by the same factor in each part
         allocation=settings.allocation,
         limits=pruning.Limits(settings.floor, settings.round_to, settings.exclude),
     )
+
+
+def _cost(
+    settings: PruneSettings, architecture: Architecture, size: int
+) -> tuple[Callable[[Architecture], float], float]:
+    """What the budget counts in a network, and how much of it may be left."""
+    budget = pruning.parse_budget(settings.budget)
+    if budget.unit != pruning.LATENCY:
+        return budget.cost(size), budget.target(architecture, size)
+    table = runtimes.read_table(settings.latency_table)
+    return table.seconds, budget.value * (table.unpruned if budget.share else 1)
 
 
 def _weight_cost(unit: str, model: Model) -> Callable[[Params], float]:

@@ -13,7 +13,7 @@ from yolojax import data, export, network, pruning, training
 from yolojax.files import Path
 from yolojax.network import Masks, Model
 from yolojax.reporting import report
-from yolojax.runs import labels, masking, measuring, removing, rounds, setup, timing
+from yolojax.runs import labels, latency, masking, measuring, removing, rounds, setup, timing
 from yolojax.runs.train import steps_of, train_model
 from yolojax.runs.workdir import PRUNING, claim
 from yolojax.settings import Settings
@@ -39,9 +39,10 @@ def run_pruning(settings: Settings, workdir: Path) -> report.Report:
     """
     model = setup.open_start(settings)
     settings = setup.with_size(settings, model.architecture)
-    check(settings, model)
+    chosen = latency.with_table(settings, model.architecture)
+    check(chosen, model)
     with claim(settings, workdir, sections=PRUNING) as folder:
-        return prune_and_retrain(settings, open_subject(settings, model), folder)
+        return prune_and_retrain(chosen, open_subject(settings, model), folder)
 
 
 def check(settings: Settings, model: Model) -> None:
@@ -86,7 +87,7 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     if went_on and settings.train.nothing:
         raise ValueError(f"{workdir} holds a retraining, and this run has none; give a new --workdir")
     start, model, filters = time.monotonic(), subject.model, settings.prune.method == "filter"
-    scores, masks = rounds.choose(settings, model, subject.train_set)
+    settings, scores, masks, timed = latency.choose(settings, model, subject.train_set, workdir)
     masked = model.masked(masks)
     stages = [subject.original, measuring.measure("pruned", settings, masked, subject.evaluator)]
     left, evaluator = masked, subject.evaluator
@@ -122,7 +123,8 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
         stages=stages,
         layers=pruning.layer_table(model.architecture, model.masked(masks).variables, masks),
         masked_filter_parameters=pruning.masked_filter_parameters(model.params, masks),
-        off_grid=removing.off_grid(settings, model, scores),
+        off_grid=None if timed else removing.off_grid(settings, model, scores),
+        latency=timed,
         retrain_steps=steps_of(settings.train, len(subject.train_set), shrink(settings, subject, left)),
         retrain_seconds=None if went_on else seconds,
         total_seconds=None if went_on else time.monotonic() - start,

@@ -1,6 +1,7 @@
 """Milliseconds of the networks of a run, in the runtime that its config names."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import jax
@@ -34,7 +35,7 @@ def timed(settings: EvalSettings, stages: Sequence[Stage], models: Mapping[str, 
     for architecture, program in programs.items():
         session, net = runtime.load(program), program.architecture.net
         arranged = session.arrange(np.zeros((1, net.height, net.width, net.channels), np.float32))
-        calls[architecture] = lambda run=session.run, arranged=arranged: run(arranged)
+        calls[architecture] = functools.partial(session.run, arranged)
     found = runtimes.race(calls, rounds=ROUNDS)
     where = f"{runtime.what} {runtimes.describe_package(runtime.package)} on {runtimes.describe_machine()}"
     for timing in found.values():

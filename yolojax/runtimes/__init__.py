@@ -3,6 +3,7 @@
 Their packages are the extra `runtimes`; nothing else needs them.
 """
 
+from yolojax.runtimes.latency import LatencyTable, measure_latency, read_table, time_networks
 from yolojax.runtimes.machine import cores, describe_machine, describe_package
 from yolojax.runtimes.program import Program, make_program, open_program
 from yolojax.runtimes.registry import RUNTIMES, choose, fastest
@@ -11,6 +12,7 @@ from yolojax.runtimes.timing import Timing, race
 
 __all__ = [
     "RUNTIMES",
+    "LatencyTable",
     "Program",
     "Runtime",
     "Session",
@@ -21,6 +23,9 @@ __all__ = [
     "describe_package",
     "fastest",
     "make_program",
+    "measure_latency",
     "open_program",
     "race",
+    "read_table",
+    "time_networks",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 
 from yolojax.runtimes.program import Program
-from yolojax.runtimes.runtime import Session, sum_by_layer
+from yolojax.runtimes.runtime import Session, median_by_layer
 
 PROVIDERS = ["CPUExecutionProvider"]
 
@@ -37,6 +37,6 @@ class OnnxruntimeSession(Session):
             for _ in range(rounds + 1):
                 session.run(["head"], {"images": arranged})
             events = json.loads(pathlib.Path(session.end_profiling()).read_text())
-        nodes = [(event["name"], event["dur"]) for event in events if event["cat"] == "Node"]
-        first = len(nodes) // (rounds + 1)  # of the first call, which also allocates
-        return sum_by_layer(self._program, ((name, 1e-6 * micro / rounds) for name, micro in nodes[first:]))
+        nodes = [(event["name"], 1e-6 * event["dur"]) for event in events if event["cat"] == "Node"]
+        calls = np.array_split(np.arange(len(nodes)), rounds + 1)[1:]  # the first one also allocates
+        return median_by_layer(self._program, ([nodes[index] for index in call] for call in calls))

@@ -5,7 +5,7 @@ import numpy as np
 
 from yolojax.runtimes.machine import cores
 from yolojax.runtimes.program import Program
-from yolojax.runtimes.runtime import Session, sum_by_layer
+from yolojax.runtimes.runtime import Session, median_by_layer
 
 
 class OpencvSession(Session):
@@ -21,10 +21,10 @@ class OpencvSession(Session):
         return self._net.forward().transpose(0, 2, 3, 1)
 
     def layer_seconds(self, arranged: np.ndarray, rounds: int) -> dict[str, float]:
-        nodes = []
+        found = []
         for _ in range(rounds):
             self.run(arranged)
             _, ticks = self._net.getPerfProfile()
-            seconds = np.ravel(ticks) / cv2.getTickFrequency() / rounds
-            nodes += list(zip(self._net.getLayerNames(), seconds.tolist(), strict=True))
-        return sum_by_layer(self._program, nodes)
+            seconds = np.ravel(ticks) / cv2.getTickFrequency()
+            found.append(list(zip(self._net.getLayerNames(), seconds.tolist(), strict=True)))
+        return median_by_layer(self._program, found)

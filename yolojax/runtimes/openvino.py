@@ -5,7 +5,7 @@ import numpy as np
 from yolojax import export
 from yolojax.runtimes.machine import cores
 from yolojax.runtimes.program import Program
-from yolojax.runtimes.runtime import Session, sum_by_layer
+from yolojax.runtimes.runtime import Session, median_by_layer
 
 
 class OpenvinoSession(Session):
@@ -33,8 +33,8 @@ class OpenvinoSession(Session):
     def layer_seconds(self, arranged: np.ndarray, rounds: int) -> dict[str, float]:
         request = self._profiled().create_infer_request()
         request.infer([arranged])  # also allocates
-        nodes = []
+        found = []
         for _ in range(rounds):
             request.infer([arranged])
-            nodes += [(info.node_name, info.real_time.total_seconds() / rounds) for info in request.profiling_info]
-        return sum_by_layer(self._program, nodes)
+            found.append([(info.node_name, info.real_time.total_seconds()) for info in request.profiling_info])
+        return median_by_layer(self._program, found)

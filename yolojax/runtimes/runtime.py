@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import re
+import statistics
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -26,7 +27,7 @@ class Session(ABC):
         """What `arrange` gave -> the head, (B, rows, columns, A*(5+C)) float32."""
 
     def layer_seconds(self, arranged: np.ndarray, rounds: int) -> dict[str, float]:
-        """Seconds of each layer in a call, the mean over `rounds`; empty where the runtime cannot tell."""
+        """Seconds of each layer in a call, the median over `rounds`; empty where the runtime cannot tell."""
         return {}
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -72,11 +73,22 @@ class Runtime:
         return self.open(program, batch, threads)
 
 
-def sum_by_layer(program: Program, nodes: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Seconds of a runtime's nodes, summed by the layer in their names; `other` has those of no layer."""
+def median_by_layer(program: Program, rounds: Iterable[Iterable[tuple[str, float]]]) -> dict[str, float]:
+    """The median over rounds of a runtime's nodes' seconds, summed by the layer in their names.
+
+    `other` has those of no layer.
+    """
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for nodes in rounds:
+        for layer, value in _sum_by_layer(program, nodes).items():
+            seconds[layer].append(value)
+    return {layer: statistics.median(values) for layer, values in seconds.items()}
+
+
+def _sum_by_layer(program: Program, nodes: Iterable[tuple[str, float]]) -> dict[str, float]:
     seconds: dict[str, float] = defaultdict(float)
     for name, value in nodes:
         found = LAYER.search(name)
         layer = found[0] if found else "other"
         seconds[program.architecture.head_name if layer == "head" else layer] += value
-    return dict(seconds)
+    return seconds

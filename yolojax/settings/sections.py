@@ -130,13 +130,14 @@ class PruneSettings(Section):
         0.4, "the share of the filters before the head, or of the kernel weights", least=0, most=1, open=True
     )
     budget: str = option(
-        "", "what may be left, as in macs=30%, params=1M, bytes=2MB or weights=5%; in place of the amount"
+        "", "what may be left, as in macs=30%, latency=5ms, params=1M, bytes=2MB or weights=5%; in place of the amount"
     )
     allocation: str = option(
         "cost",
         "with a budget of filters: the order over all layers, by score over cost, by score, or the same share of each",
         choices=pruning.ALLOCATIONS,
     )
+    latency_table: str = option("", "a latency.json of another run; empty: measured once for a machine and kept")
     floor: float = option(0.1, "with a budget of filters: the share of each layer that stays", least=0, most=1)
     repair: bool = option(False, "what stays of a layer stands in for what went, before any training")
     criterion: str = option(

@@ -1,0 +1,74 @@
+"""A budget of milliseconds."""
+
+import json
+
+import pytest
+
+from yolojax import pruning, runs
+from yolojax.runs import latency
+from yolojax.settings import Settings
+
+
+@pytest.fixture
+def settings(recipe: Settings, trained, tmp_path, monkeypatch) -> Settings:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("yolojax.runtimes.latency.NETWORKS", 4)
+    monkeypatch.setattr("yolojax.runtimes.latency.CALLS", 3)
+    monkeypatch.setattr("yolojax.runtimes.timing.REST", 0)
+    return recipe.replace(
+        model={"start": str(trained)},
+        train={"steps": 0, "epochs": 0},
+        prune={"budget": "latency=90%", "floor": 0.2},
+        eval={"runtime": "onnxruntime"},
+    )
+
+
+def test_the_table_is_made_once_and_stays_with_the_run(settings, tmp_path, monkeypatch):
+    # Which of two networks of a tenth of a millisecond is the faster is for the machine to say.
+    monkeypatch.setattr("yolojax.runtimes.time_networks", lambda *_, **__: [5e-3, 1e-2])
+    calls = []
+    monkeypatch.setattr(
+        latency.rounds, "choose", lambda *a, choose=latency.rounds.choose: calls.append(1) or choose(*a)
+    )
+    report = runs.run_pruning(settings, tmp_path / "run")
+    assert report.latency.target == pytest.approx(9e-3)
+    assert report.latency.where.startswith("ONNX Runtime")
+    assert len(calls) == latency.TRIES  # it never came near enough
+    (cached,) = (tmp_path / "cache" / "yolojax").iterdir()
+    first, kept = (json.loads(path.read_text()) for path in (cached, tmp_path / "run" / "latency.json"))
+    assert first["layers"] == kept["layers"]
+    assert kept["correction"] != first["correction"] == 1
+    page = (tmp_path / "run" / "report.md").read_text()
+    assert "- At most 9.00 ms in ONNX Runtime" in page
+
+    monkeypatch.setattr("yolojax.runtimes.measure_latency", lambda *_, **__: pytest.fail("measured again"))
+    again = runs.run_pruning(settings, tmp_path / "again")
+    assert again.latency is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"eval": {"runtime": "none"}}, "needs a runtime; give eval.runtime one"),
+        ({"eval": {"runtime": "jax"}}, "jax does not tell what each layer takes"),
+    ],
+)
+def test_mistakes(settings, tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        runs.run_pruning(settings.replace(**changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "share"),
+    [("latency=5ms", 0.005, False), ("latency=40%", 0.4, True), ("latency=0.5s", 0.5, False)],
+)
+def test_budgets_of_time(text, value, share):
+    budget = pruning.parse_budget(text)
+    assert (budget.unit, budget.value, budget.share) == ("latency", pytest.approx(value), share)
+
+
+@pytest.mark.parametrize("text", ["latency=5M", "latency=5", "macs=5ms", "params=3s"])
+def test_budgets_of_another_unit(text):
+    with pytest.raises(ValueError, match=r"expected (latency|macs|params) in"):
+        pruning.parse_budget(text)
