@@ -7,7 +7,7 @@ MODEL = COMMAND.string("model", None, "A checkpoint folder, a run's workdir or a
 CFG = COMMAND.string("cfg", "", "The .cfg of a .weights file; beside it by default.")
 NAMES = COMMAND.string("names", "", "A file with one class name per line.")
 OUT = COMMAND.string("out", "detections", "A folder for the pictures and detections.json.")
-SIZE = COMMAND.integer("size", 416, "Input size in pixels.")
+SIZE = COMMAND.integer("size", 0, "Input size in pixels; 0 for the network's own.")
 SCORE = COMMAND.number("score_threshold", 0.25, "Lower scores are not shown.")
 NMS = COMMAND.number("nms_iou", 0.45, "Per-class NMS threshold.")
 

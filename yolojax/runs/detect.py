@@ -13,8 +13,10 @@ from yolojax.reporting.pictures import write_image
 def detect_files(model: network.Model, images: Sequence[str], out: Path, protocol: training.Protocol) -> None:
     """Leaves in `out` an annotated PNG per image file, and detections.json with all of them.
 
-    Raises ValueError for a file that is not an image; the pictures made before it stay.
+    A size of 0 in the protocol is the network's own. Raises ValueError for a file that is not an image; the pictures
+    made before it stay.
     """
+    protocol = training.with_size(protocol, model.architecture)
     if not images:
         raise ValueError("no image files given; name at least one")
     stems = [pathlib.Path(image).stem for image in images]

@@ -21,8 +21,12 @@ def evaluate_model(
     batch_size: int = 16,
     save_detections: str = "",
 ) -> training.Evaluation:
-    """mAP of `model` on a split of the data set `spec`; its detections as devkit files if a folder is given."""
+    """mAP of `model` on a split of the data set `spec`; its detections as devkit files if a folder is given.
+
+    A size of 0 in the protocol is the network's own.
+    """
     require_labels(spec, "evaluation")
+    protocol = training.with_size(protocol, model.architecture)
     dataset = data.open_dataset(spec, split, data_dir=data_dir or None, names=model.names or None)
     training.require_names(model, dataset.names, dataset.description)
     evaluator = training.Evaluator(model.architecture, dataset, protocol, batch_size=batch_size)
