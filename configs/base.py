@@ -1,4 +1,4 @@
-"""Every field at its default, which is the study's recipe on VOC2007. The other configs change a few of them.
+"""Every field at its default: the study's recipe on VOC2007, at the network's own size. The other configs change a few.
 
     python -m yolojax.train --config configs/base.py --help
 

@@ -17,8 +17,6 @@ def get_config() -> ml_collections.ConfigDict:
     config = base.get_config()
     config.model.start = "my.weights"
     config.data.source = "devkit:FOLDER"
-    config.eval.size = 0  # the network's own
-    config.train.sizes = (0,)
     config.train.batch_size = 8
     config.train.steps = 600
     config.train.epochs = 0

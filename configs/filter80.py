@@ -15,6 +15,8 @@ def get_config() -> ml_collections.ConfigDict:
     """The study's filter row at 80%."""
     config = base.get_config()
     config.model.start = "yolov2-voc.weights"
+    config.eval.size = 416
+    config.train.sizes = (416,)
     config.prune.method = "filter"
     config.prune.amount = 0.8
     return config

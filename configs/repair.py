@@ -16,7 +16,6 @@ def get_config() -> ml_collections.ConfigDict:
     config = base.get_config()
     config.model.start = "my.weights"
     config.data.source = "images:pictures"
-    config.eval.size = 0  # the network's own
     config.train.steps = config.train.epochs = 0
     config.train.batch_size = 8  # of the pictures that the repair sees
     config.prune.budget = "macs=50%"

@@ -16,6 +16,8 @@ def get_config() -> ml_collections.ConfigDict:
     """The study on VOC2007."""
     config = base.get_config()
     config.model.start = "yolov2-voc.weights"
+    config.eval.size = 416
+    config.train.sizes = (416,)
     config.train.eval_every = 5000
     config.study.filter_amounts = (0.2, 0.4, 0.6, 0.8)
     config.study.weight_amounts = (0.7, 0.75, 0.8, 0.9)

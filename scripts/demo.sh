@@ -13,7 +13,7 @@ set -x
 "$python" -m yolojax.train --config configs/shapes_train.py --workdir "$out/train"
 "$python" -m yolojax.prune --config configs/shapes_filter40.py --config.model.start="$out/train/model.weights" --workdir "$out/filter40"
 "$python" -m yolojax.prune --config configs/shapes_weight80.py --config.model.start="$out/train/model.weights" --workdir "$out/weight80"
-"$python" -m yolojax.evaluate --model "$out/filter40/model.weights" --data shapes --size 160 --json "$out/filter40/check.json"
+"$python" -m yolojax.evaluate --model "$out/filter40/model.weights" --data shapes --json "$out/filter40/check.json"
 set +x
 echo
 grep -h -A5 '^| network' "$out/filter40/report.md" "$out/weight80/report.md"

@@ -84,6 +84,7 @@ def test_an_unknown_class_is_dropped_and_counted():
     found = [Found("cat", (1, 1, 5, 5)), Found("dog", (2, 2, 6, 6), difficult=True), Found("cow", (1, 1, 1, 1))]
     assert clean_objects(found, 40, 30, ["dog"], counts) == found[1:2]
     assert str(counts) == "2 objects of an unknown class dropped"
+    assert counts.classes == {"cat": 1, "dog": 1, "cow": 1}
 
 
 def test_to_objects():
@@ -109,10 +110,11 @@ def test_a_list_gives_each_image_once(tmp_path):
     devkit = write_devkit(tmp_path, {})
     (devkit / "ImageSets/Main/val.txt").write_text("000002 -1\n\n000001  1\n000002\n")
     assert read_split(devkit, "validation") == ["000002", "000001"]
-    with pytest.raises(ValueError, match=r"train.txt: no such file, so there is no train split"):
+    with pytest.raises(ValueError, match=r"train.txt: no such file, so there is no train split; there is validation"):
         read_split(devkit, "train")
-    with pytest.raises(ValueError, match=r"split 'val', expected one of train, validation, trainval, test"):
-        read_split(devkit, "val")
+    assert read_split(devkit, "val") == ["000002", "000001"]
+    with pytest.raises(ValueError, match=r"split 'dev', expected one of train, validation, trainval, test"):
+        read_split(devkit, "dev")
 
 
 @pytest.mark.parametrize("image_id", ["../../secret", "/etc/passwd", "a\\b", ".."])
@@ -141,6 +143,8 @@ def test_read_annotations_needs_no_image(tmp_path):
     np.testing.assert_array_equal(second.objects.boxes, [[1, 2, 9, 8]])
     with pytest.raises(ValueError, match=r"c.xml: no such file, but train lists c"):
         read_annotations(devkit, "train", ["dog"])
+    with pytest.raises(ValueError, match=r"test: no class in common: expected owl; the data have cat, dog"):
+        read_annotations(devkit, "test", ["owl"])
 
 
 def test_read_annotations_needs_a_size_and_an_image(tmp_path):

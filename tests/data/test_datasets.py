@@ -49,7 +49,9 @@ def test_every_kind_of_bad_input(tmp_path, warned):
     expected = [
         f"devkit:{folder} train: 1 boxes clipped to the image, 1 boxes of no area dropped, "
         "1 boxes outside the image dropped, 3 images that cannot be decoded skipped, 3 listed images missing, or "
-        "without an annotation, skipped, 1 objects of an unknown class dropped"
+        "without an annotation, skipped, 1 objects of an unknown class dropped",
+        f"devkit:{folder} train: the classes of the data are not those that are wanted\n"
+        "  class    objects\n  dog            8\n  unicorn        1  not wanted, dropped",
     ]
     dataset = open_devkit(folder, names=["dog"])
     assert warned() == expected
@@ -87,10 +89,12 @@ def test_a_split_without_a_usable_image(tmp_path):
         ValueError, match=r"\(validation\): no usable image \(1 images that cannot be decoded skipped\)"
     ):
         open_devkit(folder, "validation")
-    with pytest.raises(ValueError, match=r"test.txt: no such file, or it lists no image"):
+    with pytest.raises(ValueError, match=r"d has no test split; it has train, validation$"):
         open_devkit(folder, "test")
-    with pytest.raises(ValueError, match=r"val.txt: no such file, or it lists no image"):
-        open_devkit(write_devkit(tmp_path / "e", files, train="b"), "trainval")
+    with pytest.raises(ValueError, match=r"e has no trainval split; it has test$"):
+        open_devkit(write_devkit(tmp_path / "e", files, test="b"), "trainval")
+    with pytest.raises(ValueError, match=r"f has no train split; it has none that lists an image$"):
+        open_devkit(write_devkit(tmp_path / "f", files), "train")
     assert ids(open_devkit(folder)) == ["b"]  # the other splits do not stand in its way
 
 
@@ -100,6 +104,47 @@ def test_trainval_is_train_and_validation_where_it_is_not_listed(tmp_path):
     assert ids(open_devkit(folder, "trainval")) == ["a", "b", "c"]
     write_devkit(folder, {}, trainval="c b")
     assert ids(open_devkit(folder, "trainval")) == ["b", "c"]
+    assert ids(open_devkit(write_devkit(tmp_path / "e", files, train="a c"), "trainval")) == ["a", "c"]
+
+
+def test_val_is_validation(tmp_path):
+    folder = write_devkit(tmp_path / "d", {"a": (jpeg(), xml(DOG))}, val="a")
+    dataset = open_devkit(folder, "val")
+    assert dataset.description == f"devkit:{folder} validation (1 images)"
+    assert ids(dataset) == ["a"]
+
+
+def test_no_class_in_common_is_an_error_each_time(tmp_path):
+    files = {"a": (jpeg(), xml(DOG)), "b": (jpeg(), xml(("cat", 1, 1, 9, 9))), "c": (jpeg(), xml())}
+    folder = write_devkit(tmp_path / "d", files, train="a b", val="a c", test="c")
+    for _ in range(2):  # what is prepared already as well
+        with pytest.raises(ValueError, match=r"train: no class in common: expected owl, cow; the data have cat, dog$"):
+            open_devkit(folder, names=("owl", "cow"))
+    with pytest.raises(ValueError, match=r"validation: no class in common: expected cat; the data have dog$"):
+        open_devkit(folder, "validation", names=("cat",))
+    assert len(open_devkit(folder, "trainval", names=("cat",))) == 4  # one of its parts has it
+    assert len(open_devkit(folder, "test", names=("cat",))) == 1  # no object at all
+
+
+def test_a_class_that_is_missing_is_in_the_log(tmp_path, warned):
+    folder = write_devkit(tmp_path / "d", {"a": (jpeg(), xml(DOG, DOG))}, train="a")
+    open_devkit(folder, names=("dog", "owl"))
+    assert warned() == [
+        f"devkit:{folder} train: the classes of the data are not those that are wanted\n"
+        "  class  objects\n  dog          2\n  owl          0  not in the data"
+    ]
+    open_devkit(folder)
+    assert len(warned()) == 1
+
+
+def test_long_lists_of_classes_are_cut(tmp_path, warned):
+    boxes = [(f"class {i:02}", 1, 1, 9, 9) for i in range(50)]
+    folder = write_devkit(tmp_path / "d", {"a": (jpeg(), xml(*boxes))}, train="a")
+    open_devkit(folder, names=("class 49",))
+    lines = warned()[1].splitlines()
+    assert [len(lines), lines[-1]] == [43, "  and 10 more"]
+    with pytest.raises(ValueError, match=r"class 39 and 10 more$"):
+        open_devkit(folder, names=("owl",))
 
 
 def test_names_come_from_all_splits_or_from_the_caller(tmp_path):
@@ -147,8 +192,8 @@ def test_an_unknown_spec(spec, tmp_path):
 
 
 def test_an_unknown_split(tmp_path):
-    with pytest.raises(ValueError, match="split 'val', expected one of train, validation, trainval, test"):
-        data.open_dataset("shapes", "val", data_dir=str(tmp_path))
+    with pytest.raises(ValueError, match="split 'dev', expected one of train, validation, trainval, test"):
+        data.open_dataset("shapes", "dev", data_dir=str(tmp_path))
 
 
 def crc32c(data: bytes) -> int:

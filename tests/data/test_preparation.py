@@ -112,7 +112,7 @@ def test_another_process_may_be_first(monkeypatch, tmp_path):
     assert len(first.as_data_source(split="train")) == 2
     assert preparation.is_prepared(second)
     (version,) = (tmp_path / "tfds" / "yolojax_devkit" / first.builder_config.name).iterdir()
-    assert version.name == "1.0.0"  # and nothing half-made
+    assert version.name == "1.1.0"  # and nothing half-made
 
 
 def test_a_disk_error_is_not_hidden(monkeypatch, tmp_path):

@@ -15,7 +15,7 @@ def read_list(good: Good, content: str | bytes):
     return read_devkit(good)
 
 
-@refused("missing", "error: …/test.txt: no such file, so there is no test split")
+@refused("missing", "error: …/test.txt: no such file, so there is no test split; there is train, validation, trainval")
 def test_missing(good):
     (good.folder / "devkit/ImageSets/Main/test.txt").unlink()
     read_devkit(good)

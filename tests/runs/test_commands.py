@@ -66,6 +66,31 @@ def test_detect_writes_pictures_and_json(files, tmp_path):
     assert not np.array_equal(picture, source)
 
 
+def test_the_networks_own_size_is_the_default(files, tmp_path, caplog):
+    caplog.set_level("INFO", "absl")
+    program = runtimes.open_program(files / "m.weights")
+    image = str(files / "squares" / "JPEGImages" / "000001.jpg")
+    runs.detect_files(program, [image], tmp_path, training.Protocol(size=0))
+    assert json.loads((tmp_path / "detections.json").read_text())["protocol"].startswith("32x32 (stretched)")
+    data = f"devkit:{files / 'squares'}"
+    result = runs.evaluate_program(program, data, "val", training.Protocol(size=0), data_dir=str(tmp_path / "tfds"))
+    assert result.protocol.size == 32
+    said = f"{files / 'm.weights'} runs at 64x64 pixels, not at its own 32x32"
+    assert said not in caplog.messages
+    program = runtimes.open_program(files / "m.weights", size=64)
+    runs.evaluate_program(program, data, "val", training.Protocol(size=64), data_dir=str(tmp_path / "tfds"))
+    assert caplog.messages.count(said) == 1
+
+
+def test_a_network_of_other_classes_is_not_evaluated(files, tmp_path):
+    (tmp_path / "m.names").write_text("cat\ndog\n")
+    program = runtimes.open_program(files / "m.weights", names=tmp_path / "m.names")
+    with pytest.raises(ValueError, match="test: no class in common: expected cat, dog; the data have blue, red"):
+        runs.evaluate_program(
+            program, f"devkit:{files / 'squares'}", "test", training.Protocol(size=0), data_dir=str(tmp_path)
+        )
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [

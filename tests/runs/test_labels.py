@@ -152,9 +152,7 @@ def test_what_needs_labels_leaves_no_folder(unlabelled, tmp_path):
 def test_a_size_of_its_own_is_square(unlabelled, tmp_path):
     architecture = helpers.small_architecture(classes=2).resized(32, 64)
     darknet.save(architecture, helpers.random_variables(architecture), tmp_path / "m.cfg", tmp_path / "m.weights")
-    with pytest.raises(
-        ValueError, match=r"eval\.size or train\.sizes is 0 and the network's own size is 64x32; give one for both"
-    ):
+    with pytest.raises(ValueError, match=r"the network's own size is 64x32, expected a square; give another size"):
         runs.run_pruning(unlabelled.replace(model={"start": str(tmp_path / "m.weights")}), tmp_path / "run")
 
 

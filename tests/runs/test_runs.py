@@ -209,7 +209,8 @@ def test_names_of_another_number_than_the_data(recipe, tmp_path):
 def test_a_new_network_has_the_size_at_which_it_is_measured(recipe):
     settings = recipe.replace(eval={"size": 64})
     dataset = setup.open_split(settings.data, "trainval", ())
-    assert new_network(settings, dataset).architecture.net.width == 64
+    model = new_network(settings, dataset)
+    assert setup.at_size(settings, model).architecture == model.architecture.resized(64, 64)
 
 
 def test_size_0_is_the_networks_own(recipe):
@@ -217,5 +218,5 @@ def test_size_0_is_the_networks_own(recipe):
     found = setup.with_size(recipe.replace(eval={"size": 0}, train={"sizes": (64, 0)}), architecture)
     assert found.eval.size == 32
     assert found.train.sizes == (64, 32)
-    with pytest.raises(ValueError, match="the network's own size is 64x32; give one for both"):
+    with pytest.raises(ValueError, match="the network's own size is 64x32, expected a square; give another size"):
         setup.with_size(recipe.replace(train={"sizes": (0,)}), architecture.resized(32, 64))

@@ -9,6 +9,7 @@ from yolojax.data.listing import Listing, listing_builder
 from yolojax.data.pipeline import Batch, eval_batches, train_batches
 from yolojax.data.records import Records
 from yolojax.data.sources import SOURCES, Source, check_source, describe_sources, has_labels
+from yolojax.data.splits import split_name
 
 __all__ = [
     "SOURCES",
@@ -33,5 +34,6 @@ __all__ = [
     "open_dataset",
     "read_annotations",
     "read_image",
+    "split_name",
     "train_batches",
 ]

@@ -11,7 +11,7 @@
 | a listed image, or its annotation, that is missing | skipped, counted |
 | an image that cannot be decoded, or ends too early | skipped, counted |
 | an annotation that its format cannot read | AnnotationError with the file |
-| a split without a usable image | ValueError |
+| a split without a usable image, or without an object of a wanted class | ValueError |
 
 This is decided when a data set is prepared, so that training does not fail halfway. The counts are kept with the
 prepared data and go to the log, in one line, each time the split is opened.
@@ -62,7 +62,11 @@ class Found(NamedTuple):
 
 
 class Counts(collections.Counter[str]):
-    """How often each decision of the table above was taken."""
+    """How often each decision of the table above was taken; `classes` has the objects of each class, used or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes: collections.Counter[str] = collections.Counter()
 
     def __str__(self) -> str:
         """One line, "" when all counts are 0."""
@@ -80,6 +84,7 @@ def clean_objects(found: Sequence[Found], width: int, height: int, names: Sequen
     for item in found:
         xmin, ymin, xmax, ymax = item.box
         box = (max(xmin, 1.0), max(ymin, 1.0), min(xmax, float(width)), min(ymax, float(height)))
+        counts.classes[item.name] += 1
         if item.name not in names:
             counts["objects of an unknown class dropped"] += 1
         elif _no_area(item.box):

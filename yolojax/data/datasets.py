@@ -1,5 +1,6 @@
 """Opens a data set by its name: TFDS prepares it if need be, then its records can be read in any order."""
 
+import collections
 import dataclasses
 import os
 import pathlib
@@ -12,10 +13,12 @@ from absl import logging
 from jaxtyping import Float64, UInt8
 
 from yolojax.data.annotations import Annotation
+from yolojax.data.classes import compare_classes
 from yolojax.data.images import decode_image, image_size
 from yolojax.data.preparation import prepare
-from yolojax.data.records import Record, Records
+from yolojax.data.records import Record, Records, classes_key
 from yolojax.data.sources import find_source
+from yolojax.data.splits import split_name
 from yolojax.detection import Objects
 
 
@@ -60,14 +63,16 @@ def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: S
 
     Args:
       spec: the name of a source, with its argument after a colon: `voc0712`, `devkit:FOLDER`, ... (see `SOURCES`).
-      split: `train`, `validation`, `trainval` or `test`.
+      split: `train`, `validation` (or `val`), `trainval` or `test`.
       data_dir: where TFDS keeps prepared data; None is TFDS's default.
       names: the classes, in their order, of a folder that does not fix them; None takes those of its annotations, none
         where it has none.
 
     Raises:
-      ValueError: an unknown source or split, an empty split, or data that are missing or damaged, with what to do.
+      ValueError: an unknown source or split, a split that is not there, one without an object of the classes `names`,
+        or data that are missing or damaged, with what to do.
     """
+    split = split_name(split)
     source, argument = find_source(spec, split)
     if source.read:
         pictures, about = source.read(argument, split)
@@ -78,6 +83,7 @@ def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: S
     parts = [_open_split(prepare(builder), split, spec) for builder in builders]
     records = parts[0] if len(parts) == 1 else Concatenated(parts)
     classes = tuple(builders[0].info.features["labels"].feature.names)
+    compare_classes(classes, _objects(builders, split), f"{spec} {split}")
     return Dataset(classes, records, f"{spec} {split} ({len(records)} images)")
 
 
@@ -130,11 +136,25 @@ def _image_id(record: Record) -> str:
     return pathlib.Path(record["image/filename"].decode()).stem
 
 
-def _open_split(builder: tfds.core.DatasetBuilder, split: str, spec: str) -> Records:
+def _parts(builder: tfds.core.DatasetBuilder, split: str) -> list[str]:
+    """The splits of a builder that make up `split`."""
     available = builder.info.splits
-    parts = [split]
     if split == "trainval" and "trainval" not in available:
-        parts = [part for part in ("train", "validation") if part in available]
+        return [part for part in ("train", "validation") if part in available]
+    return [split]
+
+
+def _objects(builders: Sequence[tfds.core.DatasetBuilder], split: str) -> collections.Counter[str]:
+    """How many objects of each class a split had, those that were dropped too; empty where that is not known."""
+    found: collections.Counter[str] = collections.Counter()
+    for builder in builders:
+        for part in _parts(builder, split):
+            found.update((builder.info.metadata or {}).get(classes_key(part), {}))
+    return found
+
+
+def _open_split(builder: tfds.core.DatasetBuilder, split: str, spec: str) -> Records:
+    parts = _parts(builder, split)
     for part in parts:
         if text := (builder.info.metadata or {}).get(part):
             logging.warning("%s %s: %s", spec, part, text)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import tensorflow_datasets as tfds
 
 from yolojax.data.annotations import Annotation, AnnotationError, Counts, Found, clean_objects, to_objects
+from yolojax.data.classes import compare_classes
 from yolojax.data.devkit_xml import MAX_BYTES, parse_annotation
 from yolojax.data.images import MAX_IMAGE_BYTES
 from yolojax.data.listing import Listing, listing_builder, read_if_there
+from yolojax.data.splits import split_name
 from yolojax.files import Path, read_bytes, read_text
 
 MAX_LIST_BYTES = 1 << 26
@@ -22,16 +24,14 @@ def builders(
     """The builder of a devkit folder's split; those of train and validation where no trainval is listed.
 
     `names` is the classes in their order; None takes those of all annotations, sorted. Raises ValueError for a folder
-    in another layout, and for a split that lists no image.
+    in another layout.
     """
     devkit = find_devkit(folder).resolve()
-    ids = {name: read_split(devkit, name) for name in SPLIT_FILES if split_file(devkit, name).is_file()}
+    ids = read_splits(devkit)
     if not names:
         names = read_names(devkit, sorted({image_id for part in ids.values() for image_id in part}))
     parts = ["train", "validation"] if split == "trainval" and "trainval" not in ids else [split]
-    for part in parts:
-        if not ids.get(part):
-            raise ValueError(f"{split_file(devkit, part)}: no such file, or it lists no image")
+    parts = [part for part in parts if part in ids]
     listings = [list_images(devkit, part, tuple(names), ids[part]) for part in parts]
     return [listing_builder("devkit", listing, data_dir) for listing in listings]
 
@@ -65,11 +65,20 @@ def find_devkit(folder: Path) -> pathlib.Path:
     return found[0]
 
 
+def find_splits(folder: str) -> tuple[str, ...]:
+    """The splits of a devkit folder that list an image. Raises ValueError for a folder in another layout."""
+    return tuple(read_splits(find_devkit(folder)))
+
+
+def read_splits(devkit: pathlib.Path) -> dict[str, list[str]]:
+    """The image ids of each split that lists any."""
+    ids = {name: read_split(devkit, name) for name in SPLIT_FILES if split_file(devkit, name).is_file()}
+    return {name: listed for name, listed in ids.items() if listed}
+
+
 def split_file(devkit: pathlib.Path, split: str) -> pathlib.Path:
     """The file in which a devkit folder lists the images of a split. Raises ValueError for an unknown split."""
-    if split not in SPLIT_FILES:
-        raise ValueError(f"split {split!r}, expected one of {', '.join(SPLIT_FILES)}")
-    return devkit / "ImageSets" / "Main" / f"{SPLIT_FILES[split]}.txt"
+    return devkit / "ImageSets" / "Main" / f"{SPLIT_FILES[split_name(split)]}.txt"
 
 
 def read_split(devkit: pathlib.Path, split: str) -> list[str]:
@@ -79,7 +88,8 @@ def read_split(devkit: pathlib.Path, split: str) -> list[str]:
     """
     path = split_file(devkit, split)
     if not path.is_file():
-        raise ValueError(f"{path}: no such file, so there is no {split} split")
+        there = ", ".join(name for name in SPLIT_FILES if split_file(devkit, name).is_file()) or "none"
+        raise ValueError(f"{path}: no such file, so there is no {split} split; there is {there}")
     ids: dict[str, None] = {}
     text = read_text(path, MAX_LIST_BYTES, "one image name per line")
     for line, content in enumerate(text.splitlines(), start=1):
@@ -128,6 +138,7 @@ def read_annotations(folder: Path, split: str, names: Sequence[str]) -> list[Ann
             raise AnnotationError(f"{path}: a size of {width}x{height}, expected the image's")
         objects = to_objects(clean_objects(found, width, height, names, counts), names)
         annotations.append(Annotation(image_id, width, height, objects))
+    compare_classes(names, counts.classes, f"{folder} {split}")
     counts.log(f"{folder} ({split})")
     return annotations
 

@@ -97,7 +97,7 @@ class ListingConfig(tfds.core.BuilderConfig):
 class ListingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """Prepares the images of a `Listing`."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")  # 1.0.0 kept no classes
 
     def __init__(self, *, config: ListingConfig, data_dir: str | None = None, version: str | None = None):
         self.name = f"yolojax_{config.kind}"

@@ -99,7 +99,13 @@ def dataset_info(builder: tfds.core.DatasetBuilder, names: Sequence[str], **abou
 
 @contextlib.contextmanager
 def recorded_counts(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[Counts]:
-    """Counts of a split, which the builder's metadata keep as text when the split is done."""
+    """Counts of a split, which the builder's metadata keep when the split is done: as text, and {class: objects}."""
     counts = Counts()
     yield counts
     builder.info.metadata[split] = str(counts)
+    builder.info.metadata[classes_key(split)] = dict(counts.classes)
+
+
+def classes_key(split: str) -> str:
+    """Under which a builder's metadata have {class: objects} of a split."""
+    return f"{split} classes"

@@ -8,15 +8,14 @@ import tensorflow_datasets as tfds
 
 from yolojax.data import devkit, shapes, unlabelled, voc
 from yolojax.data.records import Records
-
-SPLITS = ("train", "validation", "trainval", "test")
+from yolojax.data.splits import SPLITS, split_name
 
 Build = Callable[[str, str, Sequence[str] | None, str | None], Sequence[tfds.core.DatasetBuilder]]
 """(argument, split, names, data_dir) -> the TFDS builders whose records together are the split.
 
 `argument` is what follows the colon, "" for a source that takes none; `names` the classes that the caller wants, in
 their order; `data_dir` where TFDS keeps prepared data, None for its default. A trainval that a builder does not have is
-read as its train and validation. Raises ValueError for what a user can mend.
+read as what it has of train and validation. Raises ValueError for what a user can mend.
 """
 
 Read = Callable[[str, str], tuple[Records, str]]
@@ -36,6 +35,8 @@ class Source:
       build: makes the TFDS builders of a split.
       read: in place of it, gives the images of a split; the caller's names are its classes.
       check: raises ValueError for an argument that cannot be right, without reading much.
+      find_splits: argument -> the splits that are there, without reading much, where that depends on the argument; a
+        trainval need not be among them where train is.
       argument: what a user writes after a colon, such as FOLDER; "" when nothing.
       splits: those that there can be.
     """
@@ -47,6 +48,7 @@ class Source:
     splits: tuple[str, ...] = SPLITS
     read: Read | None = None
     check: Callable[[str], object] | None = None
+    find_splits: Callable[[str], Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         if (self.build is None) == (self.read is None):
@@ -69,7 +71,14 @@ SOURCES: dict[str, Source] = {
             splits=("train", "validation", "trainval"),
         ),
         Source("voc0712", "both; the test split is VOC2007's", functools.partial(voc.builders, ("2007", "2012"))),
-        Source("devkit", "a folder in VOC's layout", devkit.builders, argument="FOLDER", check=devkit.find_devkit),
+        Source(
+            "devkit",
+            "a folder in VOC's layout",
+            devkit.builders,
+            argument="FOLDER",
+            check=devkit.find_devkit,
+            find_splits=devkit.find_splits,
+        ),
         Source(
             "images",
             "any pictures, without labels",
@@ -91,13 +100,17 @@ def describe_sources() -> str:
 def find_source(spec: str, split: str) -> tuple[Source, str]:
     """The source that `name` or `name:argument` asks for, and the argument.
 
-    Raises ValueError for an unknown source or split, and for an argument that is missing or too many.
+    Raises ValueError for an unknown source or split, for an argument that is missing or too many, and for a split that
+    is not there, with those that are.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split {split!r}, expected one of {', '.join(SPLITS)}")
+    split = split_name(split)
     source, argument = _parse(spec)
     if split not in source.splits:
         raise ValueError(f"split {split!r} of {source.form} ({source.description}), expected {_either(source.splits)}")
+    if source.find_splits:
+        found = source.find_splits(argument)
+        if split not in found and not (split == "trainval" and "train" in found):
+            raise ValueError(f"{spec} has no {split} split; it has {', '.join(found) or 'none that lists an image'}")
     return source, argument
 
 
@@ -106,11 +119,16 @@ def has_labels(spec: str) -> bool:
     return _parse(spec)[0].build is not None
 
 
-def check_source(spec: str) -> None:
-    """Raises ValueError for an unknown source, and for an argument that cannot be right: a folder that is missing."""
+def check_source(spec: str, *splits: str) -> None:
+    """Raises ValueError for an unknown source, an argument that cannot be right, and one of `splits` that is not there.
+
+    A folder that is missing is such an argument. Little is read.
+    """
     source, argument = _parse(spec)
     if source.check:
         source.check(argument)
+    for split in splits:
+        find_source(spec, split)
 
 
 def _parse(spec: str) -> tuple[Source, str]:

@@ -41,10 +41,10 @@ def convert(
     model = entry.open_source(source, cfg, chosen) if entry.open_source else None
     if model is None:
         model = export.open_model(source, cfg=cfg, names=names)
-    facts = export.Facts(source, model.names, measured(source, model))
     if size:
         network.check_size(model.architecture, size)
         model = dataclasses.replace(model, architecture=model.architecture.resized(size, size))
+    facts = export.Facts(source, model.names, measured(source, model))
     print(f"wrote {entry.write(path, model, facts, chosen)}")
 
 
@@ -67,8 +67,8 @@ def _chosen(to: str, options: Mapping[str, Choice]) -> dict[str, Choice]:
 def measured(source: str, model: network.Model) -> export.Measured | None:
     """The mAP that the run of `source` (its workdir, or model.weights there) measured of `model`; None without one.
 
-    None also for a run that was resumed after its measurement, since its network is newer, and for one on pictures
-    without labels, which measured agreement.
+    None also for a run that was resumed after its measurement, since its network is newer, for one on pictures
+    without labels, which measured agreement, and for a model of another input size than was measured.
     """
     path = pathlib.Path(source)
     folder = path if path.is_dir() else path.parent
@@ -77,14 +77,16 @@ def measured(source: str, model: network.Model) -> export.Measured | None:
         return None
     if (folder / "report.json").exists():
         report = json.loads((folder / "report.json").read_text())
-        evaluation = list(report["stages"].values())[-1]["evaluation"]
-        return None if evaluation["protocol"].get("agreement") else _measured(evaluation, report["eval_set"])
+        return _measured(list(report["stages"].values())[-1]["evaluation"], report["eval_set"], model)
     if (folder / "evaluation.json").exists():
         evaluation = json.loads((folder / "evaluation.json").read_text())
         about = json.loads((folder / "config.json").read_text())["data"]
-        return _measured(evaluation, f"{about['source']} {about['eval_split']} ({evaluation['images']} images)")
+        return _measured(evaluation, f"{about['source']} {about['eval_split']} ({evaluation['images']} images)", model)
     return None
 
 
-def _measured(evaluation: Json, data: str) -> export.Measured:
+def _measured(evaluation: Json, data: str, model: network.Model) -> export.Measured | None:
+    protocol, net = evaluation["protocol"], model.architecture.net
+    if protocol.get("agreement") or (net.height, net.width) != (protocol["size"], protocol["size"]):
+        return None
     return export.Measured(evaluation["map_11point"], evaluation["map_area"], data, evaluation["protocol_text"])

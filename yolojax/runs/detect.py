@@ -15,10 +15,11 @@ def detect_files(
 ) -> None:
     """Leaves in `out` an annotated PNG per image file, and detections.json with all of them.
 
-    `runtime` is one of `runtimes.RUNTIMES`, by default the fastest.
+    `runtime` is one of `runtimes.RUNTIMES`, by default the fastest. A size of 0 in the protocol is the network's own.
 
     Raises ValueError for a file that is not an image; the pictures made before it stay.
     """
+    protocol = training.with_size(protocol, program.architecture)
     if not images:
         raise ValueError("no image files given; name at least one")
     stems = [pathlib.Path(image).stem for image in images]

@@ -25,8 +25,10 @@ def evaluate_program(
     """mAP of a network on a split of the data set `spec`; its detections as devkit files if a folder is given.
 
     `runtime` is one of `runtimes.RUNTIMES`; without one, JAX on its devices, or the fastest that reads the file.
+    A size of 0 in the protocol is the network's own.
     """
     require_labels(spec, "evaluation")
+    protocol = training.with_size(protocol, program.architecture)
     dataset = data.open_dataset(spec, split, data_dir=data_dir or None, names=program.names or None)
     training.require_names(program, dataset.names, dataset.description)
     on_devices = program.model is not None and runtime in ("", "jax")

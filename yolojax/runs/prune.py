@@ -65,6 +65,7 @@ def open_subject(settings: Settings, model: Model) -> Subject:
     training.require_names(model, eval_set.names, eval_set.description)
     if eval_set.labelled:
         model = dataclasses.replace(model, names=eval_set.names)
+    model = setup.at_size(settings, model)
     evaluator = setup.make_evaluator(settings, model.architecture, eval_set)
     found, seconds = measuring.predict("original", model, evaluator)
     if not eval_set.labelled:

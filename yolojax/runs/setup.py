@@ -1,5 +1,6 @@
 """From settings to the objects of a run."""
 
+import dataclasses
 import itertools
 import pathlib
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ def check(settings: Settings, architecture: Architecture) -> None:
         raise ValueError(
             f"train.distill_layers names {unknown[0]!r}, which is not a convolution; there are {', '.join(known)}"
         )
-    data.check_source(settings.data.source)
+    data.check_source(settings.data.source, settings.data.train_split, settings.data.eval_split)
 
 
 def open_architecture(settings: Settings) -> Architecture:
@@ -41,17 +42,22 @@ def open_architecture(settings: Settings) -> Architecture:
 
 
 def with_size(settings: Settings, architecture: Architecture) -> Settings:
-    """The settings with the network's own input size in place of 0. ValueError where that is not square."""
-    net, sizes = architecture.net, settings.train.sizes
-    if settings.eval.size and 0 not in sizes:
-        return settings
-    if net.width != net.height:
-        raise ValueError(
-            f"eval.size or train.sizes is 0 and the network's own size is {net.width}x{net.height}; give one for both"
-        )
-    return settings.replace(
-        eval={"size": settings.eval.size or net.width}, train={"sizes": tuple(size or net.width for size in sizes)}
-    )
+    """The settings with the network's own input size in place of 0, which the log tells from another one.
+
+    Raises ValueError where a size is 0 and the network's own is not square.
+    """
+    size, sizes = settings.eval.size, settings.train.sizes
+    if settings.model.start or not size:  # a new network takes the size that is asked for as its own
+        size = training.choose_size(architecture, size)
+    if 0 in sizes:
+        sizes = tuple(side or training.own_size(architecture) for side in sizes)
+    return settings.replace(eval={"size": size}, train={"sizes": sizes})
+
+
+def at_size(settings: Settings, model: Model) -> Model:
+    """The model with the size at which it is measured as its own, so that what is saved is used as it was measured."""
+    size = settings.eval.size
+    return dataclasses.replace(model, architecture=model.architecture.resized(size, size))
 
 
 def open_split(settings: DataSettings, split: str, names: tuple[str, ...]) -> data.Dataset:

@@ -41,7 +41,7 @@ def train_and_measure(settings: Settings, start: Model | None, workdir: pathlib.
     eval_set = setup.open_split(settings.data, settings.data.eval_split, train_set.names)
     model = start or new_network(settings, train_set)
     training.require_names(model, train_set.names, train_set.description)
-    model = dataclasses.replace(model, names=train_set.names)
+    model = setup.at_size(settings, dataclasses.replace(model, names=train_set.names))
     evaluator = setup.make_evaluator(settings, model.architecture, eval_set)
     model = train_model(settings, model, train_set, workdir, evaluator=evaluator)
     result = evaluator.evaluate(model.variables)
@@ -53,12 +53,9 @@ def train_and_measure(settings: Settings, start: Model | None, workdir: pathlib.
 
 
 def new_network(settings: Settings, train_set: data.Dataset) -> Model:
-    """A network of random weights, or with a backbone, for the classes of the training set.
-
-    Its own input size is the one at which it will be measured.
-    """
+    """A network of random weights, or with a backbone, for the classes of the training set."""
     seed, size = settings.train.seed, settings.eval.size
-    model = training.new_model(
+    return training.new_model(
         settings.model.cfg,
         train_set.names,
         seed=seed,
@@ -66,7 +63,6 @@ def new_network(settings: Settings, train_set: data.Dataset) -> Model:
         backbone=settings.model.backbone,
         cutoff=settings.model.cutoff,
     )
-    return dataclasses.replace(model, architecture=model.architecture.resized(size, size))
 
 
 def train_model(

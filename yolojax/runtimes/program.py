@@ -4,6 +4,8 @@ import dataclasses
 import functools
 import pathlib
 
+from absl import logging
+
 from yolojax import darknet, export
 from yolojax.files import Path
 from yolojax.network import Architecture, Model, check_size
@@ -61,7 +63,11 @@ def open_program(path: Path, *, cfg: Path = "", names: Path = "", size: int = 0)
     """
     source = pathlib.Path(path)
     if source.suffix not in export.DEPLOYED or not source.is_file():
-        return make_program(export.open_model(path, cfg=cfg, names=names), size=size)
+        model = export.open_model(path, cfg=cfg, names=names)
+        net = model.architecture.net
+        if size and (net.height, net.width) != (size, size):
+            logging.info("%s runs at %dx%d pixels, not at its own %dx%d", path, size, size, net.width, net.height)
+        return make_program(model, size=size)
     if cfg:
         raise ValueError(f"{path} holds its layers; --cfg goes with .weights files")
     about = export.read_deployed(source)

@@ -47,7 +47,7 @@ class TrainSettings(Section):
         "a pruned network takes up to so many times the steps, no more than the factor by which its MACs fell",
         least=1,
     )
-    sizes: tuple[int, ...] = option((416,), "image sizes in pixels, a new one every 10 batches; 0: the network's own")
+    sizes: tuple[int, ...] = option((0,), "image sizes in pixels, a new one every 10 batches; 0: the network's own")
     loss: str = option("region", "what is minimised", choices=training.LOSSES)
     labels: str = option(
         "data", "what is learned: the data's, or the unpruned network's outputs alone", choices=("data", "teacher")
@@ -107,7 +107,7 @@ class EvalSettings(Section):
     """Evaluation: the VOC protocol."""
 
     name: ClassVar[str] = "eval"
-    size: int = option(416, "side of the input, in pixels; 0: the network's own", least=0)
+    size: int = option(0, "side of the input, in pixels; 0: the network's own", least=0)
     batch_size: int = option(16, "images per step, over all devices", least=1, free=True)
     score_threshold: float = option(0.005, "scores below this do not count", least=0, most=1)
     nms_iou: float = option(0.45, "a box that overlaps a better one of its class by more goes", least=0, most=1)

@@ -4,6 +4,7 @@ import json
 import pathlib
 from collections.abc import Iterator
 
+from yolojax import data
 from yolojax.settings import Settings
 
 PARTS = {"trainval": {"train", "validation"}}
@@ -17,11 +18,16 @@ def check(settings: Settings) -> None:
     wanted, source = settings.study.sensitivity_split, settings.data.source
     seen = [("data.train_split", settings.data.train_split), *_earlier(settings.model.start, source)]
     for who, split in seen:
-        if PARTS.get(wanted, {wanted}) & PARTS.get(split, {split}):
+        if _parts(wanted) & _parts(split):
             raise ValueError(
                 f"study.sensitivity_split {wanted!r} has images that training saw ({who}: {split!r}); train the "
                 "network and the rows with data.train_split='train', or leave study.sensitivity_amounts out"
             )
+
+
+def _parts(split: str) -> set[str]:
+    split = data.split_name(split)
+    return PARTS.get(split, {split})
 
 
 def _earlier(start: str, source: str) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from yolojax.training.distillation import (
     map_distance,
 )
 from yolojax.training.evaluation import AGREEMENT, Evaluation, Evaluator, Matching, Protocol, score
+from yolojax.training.input_size import choose_size, own_size, with_size
 from yolojax.training.loop import LoopSettings, fit
 from yolojax.training.losses import LOSSES, LossFn, region_loss
 from yolojax.training.metrics import read_metrics
@@ -42,6 +43,7 @@ __all__ = [
     "Teacher",
     "TrainState",
     "check_batch_size",
+    "choose_size",
     "compile_train_step",
     "create_state",
     "distillation_loss",
@@ -52,6 +54,7 @@ __all__ = [
     "make_teacher",
     "map_distance",
     "new_model",
+    "own_size",
     "read_metrics",
     "region_loss",
     "replicate",
@@ -59,4 +62,5 @@ __all__ = [
     "score",
     "train_step",
     "unreplicate",
+    "with_size",
 ]
