@@ -1,5 +1,8 @@
 """One compilation per image size, counted; none after that, whatever the values."""
 
+import functools
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -63,3 +66,19 @@ def test_one_evaluator_serves_a_network_before_and_after_masking(architecture, s
         np.testing.assert_array_equal(a.scores, b.scores)
     for other in masked:
         assert any(len(a.scores) != len(b.scores) for a, b in zip(whole, other, strict=True))
+
+
+def test_batch_norm_takes_one_message_for_each_layer_and_direction(architecture):
+    optimizer = training.make_optimizer("sgd", 1e-3, momentum=0.9, decay=5e-4)
+    loss = training.region_loss(architecture)
+    step = functools.partial(
+        training.train_step, architecture=architecture, optimizer=optimizer, loss_fn=loss, axis_name="batch"
+    )
+    state = training.replicate(training.create_state(helpers.random_variables(architecture), optimizer))
+    batch = helpers.random_batch(np.random.default_rng(0), 4, 32, classes=2)
+    shares = {name: leaf.reshape(jax.device_count(), -1, *leaf.shape[1:]) for name, leaf in batch.items()}
+    text = jax.pmap(step, axis_name="batch").lower(state, shares).compile().as_text()
+    layers = sum(conv.layer.batch_normalize for conv in architecture.convolutions)
+    found = {kind: len(re.findall(rf" {kind}(?:-start)?\(", text)) for kind in ("all-gather", "reduce-scatter")}
+    assert jax.device_count() > 1
+    assert found == {"all-gather": layers, "reduce-scatter": layers}
