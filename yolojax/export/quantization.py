@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import onnx
 
 # A few values in 100,000 may lie outside an activation's range; the others then have finer steps. Minimum and maximum,
-# entropy and 99.99 lose more of the head (docs/commands.md).
+# entropy and 99.99 lose more of the head on most networks that were tried.
 PERCENTILE = 99.999
 METHOD = f"{PERCENTILE}% of an activation's values in its range"
 
