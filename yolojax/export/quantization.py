@@ -14,8 +14,8 @@ from yolojax.export.optional import require
 if TYPE_CHECKING:
     import onnx
 
-# One value in 100,000 may lie outside an activation's range; the others then have finer steps. On four networks the head's
-# error was smaller than with minimum and maximum on each, and than with 99.99 on three.
+# One value in 100,000 may lie outside an activation's range; the others then have finer steps. On four networks the
+# head's error was smaller than with minimum and maximum on each, and than with 99.99 on three.
 PERCENTILE = 99.999
 METHOD = f"{PERCENTILE}% of an activation's values in its range"
 
