@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 
+import cv2
 import jax
 import numpy as np
 import onnxruntime
 import pytest
 
-from yolojax import darknet, export, network, runs
+from yolojax import darknet, export, network, runs, runtimes, training
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -42,6 +43,33 @@ def test_the_card_has_the_maps_of_the_run(trained, tmp_path):
     assert f"{evaluation['map_11point']:.4f} (11-point), {evaluation['map_area']:.4f} (area)" in text
     assert f"on {source} test (10 images), measured by yolojax: {evaluation['protocol_text']}." in text
     assert f"from `{trained}`" in text
+
+
+@pytest.mark.parametrize("nms", [False, True])
+def test_int8_is_calibrated_and_measured(trained, tmp_path, nms):
+    out = tmp_path / "m.onnx"
+    source = json.loads((trained / "config.json").read_text())["data"]["source"]
+    runs.convert(str(trained), "onnx", str(out), int8=True, calibrate=source, calibrate_images=3, nms=nms)
+    text = export.card_path(out).read_text()
+    assert f"calibrated on 3 images of {source} train" in text
+    assert "(seed 0), 99.999% of an activation's values in its range." in text
+    assert "- mAP before, in float32: " in text
+    assert f"(area) on {source} test (10 images), measured by yolojax: " in text
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    assert names == (["boxes", "scores", "labels", "image"] if nms else ["head"])
+    if not nms:
+        program = runtimes.open_program(out)
+        found = runs.evaluate_program(program, source, "test", training.Protocol(program.size), runtime="onnxruntime")
+        assert f"mAP: {found.map_11point:.4f} (11-point), {found.map_area:.4f} (area)" in text
+
+
+def test_int8_by_pictures_without_labels(trained, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8))
+    runs.convert(str(trained), "onnx", str(tmp_path / "m.onnx"), int8=True, calibrate=f"images:{tmp_path}")
+    text = export.card_path(tmp_path / "m.onnx").read_text()
+    assert f"calibrated on 1 images of images:{tmp_path} train" in text
+    assert "- mAP: not known." in text
 
 
 def test_stablehlo_with_nms_for_the_platforms_asked_for(trained, tmp_path):
@@ -97,6 +125,15 @@ def test_no_map_is_told_of_a_network_that_went_on_after_it(trained, tmp_path):
         ("onnx", {"opset": 9}, "opset=9: no option of a format, expected one of cutoff, seed, nms, .*, bits"),
         ("onnx", {"nms": True, "nms_iou": 1.5}, "iou_threshold 1.5, expected a number in 0..1"),
         ("onnx", {"platforms": ["cpu"]}, "--platforms goes with --to stablehlo, not with onnx"),
+        ("onnx", {"int8": True}, "--int8 and --calibrate DATA go together"),
+        ("onnx", {"calibrate": "shapes"}, "--int8 and --calibrate DATA go together"),
+        ("onnx", {"int8": True, "calibrate": "images:gone"}, "gone: no such folder"),
+        (
+            "onnx",
+            {"int8": True, "calibrate": "shapes", "calibrate_images": 0},
+            "calibrate_images 0, expected at least 1",
+        ),
+        ("darknet", {"int8": True}, "--int8 goes with --to onnx, not with darknet"),
         ("onnx", {"cutoff": 3}, "--cutoff goes with --to darknet or orbax, not with onnx"),
         ("orbax", {"cutoff": 3, "size": 64}, "--size does not go with --cutoff"),
         ("onnx", {"size": 60}, "size 60, expected a positive multiple of the network's stride 8"),

@@ -16,9 +16,10 @@ from yolojax.export.darknet import darknet_interface, save_darknet
 from yolojax.export.deployed import DEPLOYED, Deployed, read_deployed
 from yolojax.export.format import Choice, Format, NoOptions, Option, by_suffix, option
 from yolojax.export.formats import FORMATS, format_options
-from yolojax.export.onnx import onnx_model, write_onnx
+from yolojax.export.onnx import OnnxOptions, onnx_interface, onnx_model, with_detections, write_onnx
 from yolojax.export.opening import open_model
 from yolojax.export.optional import require, require_openvino
+from yolojax.export.quantization import METHOD, quantize_onnx
 from yolojax.export.safetensors import read_safetensors, write_safetensors
 from yolojax.export.stablehlo import stablehlo_export, write_stablehlo
 from yolojax.export.suppression import Suppression
@@ -26,6 +27,7 @@ from yolojax.export.suppression import Suppression
 __all__ = [
     "DEPLOYED",
     "FORMATS",
+    "METHOD",
     "Choice",
     "CompressedInfo",
     "Deployed",
@@ -34,6 +36,7 @@ __all__ = [
     "Interface",
     "Measured",
     "NoOptions",
+    "OnnxOptions",
     "Option",
     "Suppression",
     "Tensor",
@@ -44,9 +47,11 @@ __all__ = [
     "darknet_interface",
     "format_options",
     "load_model",
+    "onnx_interface",
     "onnx_model",
     "open_model",
     "option",
+    "quantize_onnx",
     "read_compressed",
     "read_deployed",
     "read_safetensors",
@@ -55,6 +60,7 @@ __all__ = [
     "save_darknet",
     "save_model",
     "stablehlo_export",
+    "with_detections",
     "write_card",
     "write_compressed",
     "write_onnx",

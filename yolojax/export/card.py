@@ -29,11 +29,12 @@ class Measured(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What a card says that the network does not: where it came from, its class names, its mAP if known."""
+    """What a card says that the network does not: where it came from, its class names, its mAP if known, more lines."""
 
     source: str = ""
     names: tuple[str, ...] = ()
     measured: Measured | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +100,7 @@ def _text(
         f"- Network: {len(architecture.convolutions)} convolutions, {parameters:,} parameters, {nonzero:,} of them not "
         f"zero, {macs:,} multiply-adds for an image of {net.width}x{net.height}.",
         f"- mAP: {_accuracy(facts.measured)}",
+        *(f"- {note}" for note in facts.notes),
         "",
         *_tensor_lines("Input", interface.inputs),
         f"Preprocessing: the image as RGB (not BGR), stretched to {net.width}x{net.height} (its aspect is not "

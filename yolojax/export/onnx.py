@@ -1,5 +1,6 @@
 """A network as an ONNX graph, opset 17: the head alone, or with its detections decoded and suppressed."""
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 from types import ModuleType
@@ -9,7 +10,7 @@ import numpy as np
 
 from yolojax.export.card import Facts, Interface, Tensor, head, images, write_card
 from yolojax.export.deployed import describe
-from yolojax.export.format import Format, by_suffix
+from yolojax.export.format import Format, by_suffix, option
 from yolojax.export.optional import require
 from yolojax.export.suppression import DetectionOptions, Suppression
 from yolojax.files import Path, write_bytes
@@ -102,6 +103,19 @@ def onnx_model(
     onnx.helper.set_model_props(model, describe(architecture, names))
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def with_detections(model: bytes, architecture: Architecture, suppression: Suppression) -> bytes:
+    """An ONNX file that gives the head, with decoding and suppression after it, as `onnx_model` adds them."""
+    onnx = require("onnx")
+    graph, whole = _Graph(onnx), onnx.load_from_string(model)
+    _add_detections(graph, architecture, suppression)
+    whole.graph.node.extend(graph.nodes)
+    whole.graph.initializer.extend(graph.constants)
+    del whole.graph.output[:]
+    whole.graph.output.extend(graph.describe(tensor) for tensor in onnx_interface(architecture, suppression).outputs)
+    data: bytes = whole.SerializeToString()
+    return data
 
 
 def onnx_interface(architecture: Architecture, suppression: Suppression | None = None) -> Interface:
@@ -269,9 +283,27 @@ def _add_decoding(graph: _Graph, architecture: Architecture) -> tuple[str, str, 
     return boxes, graph.add("Transpose", [scores], "decode/by_class", perm=[0, 2, 1]), count
 
 
-def _write(path: pathlib.Path, model: Model, facts: Facts, options: DetectionOptions) -> pathlib.Path:
+@dataclasses.dataclass(frozen=True)
+class OnnxOptions(DetectionOptions):
+    """`DetectionOptions`, and whether the network is in int8, by which images."""
+
+    int8: bool = option(False, "int8 convolutions, calibrated on images.")
+    calibrate: str = option("", "with --int8: the data set that it is calibrated on, its training split; as --data.")
+    calibrate_images: int = option(128, "with --int8: how many images of it, by chance.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.int8 != bool(self.calibrate):
+            raise ValueError("--int8 and --calibrate DATA go together: int8 needs images to calibrate on")
+        if self.calibrate_images < 1:
+            raise ValueError(f"calibrate_images {self.calibrate_images}, expected at least 1")
+
+
+def _write(path: pathlib.Path, model: Model, facts: Facts, options: OnnxOptions) -> pathlib.Path:
+    if options.int8:
+        raise ValueError("int8: runs.convert calibrates and measures; a format only writes what it is given")
     write_onnx(model.architecture, model.variables, path, facts, suppression=options.suppression)
     return path
 
 
-FORMAT = Format("onnx", "an ONNX file", _write, recognises=by_suffix(".onnx"), options=DetectionOptions)
+FORMAT = Format("onnx", "an ONNX file", _write, recognises=by_suffix(".onnx"), options=OnnxOptions)

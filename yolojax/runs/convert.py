@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from yolojax import darknet, export, network
 from yolojax.export import Choice
 from yolojax.files import Json
+from yolojax.runs.quantize import write_int8
 
 
 def convert(
@@ -45,7 +46,11 @@ def convert(
         network.check_size(model.architecture, size)
         model = dataclasses.replace(model, architecture=model.architecture.resized(size, size))
     facts = export.Facts(source, model.names, measured(source, model))
-    print(f"wrote {entry.write(path, model, facts, chosen)}")
+    if isinstance(chosen, export.OnnxOptions) and chosen.int8:
+        write_int8(path, model, facts, chosen)
+    else:
+        path = entry.write(path, model, facts, chosen)
+    print(f"wrote {path}")
 
 
 def _chosen(to: str, options: Mapping[str, Choice]) -> dict[str, Choice]:
