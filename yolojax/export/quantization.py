@@ -66,8 +66,8 @@ def quantize_onnx(model: bytes, images: Float32[np.ndarray, "count channels heig
 def _in_float(graph: "onnx.GraphProto") -> list[str]:
     """What comes before the second convolution, and the last one with what follows.
 
-    Measured by the head's error: in int8 the first alone doubled it on a pruned network. The last costs little time. The
-    pool behind the first goes with it: alone between float and int8 it is slow in ONNX Runtime.
+    Measured by the head's error: in int8 the first alone doubled it on a pruned network. The last costs little time.
+    The pool behind the first goes with it: alone between float and int8 it is slow in ONNX Runtime.
     """
     kinds = [node.op_type for node in graph.node]
     convolutions = [index for index, kind in enumerate(kinds) if kind == "Conv"]
