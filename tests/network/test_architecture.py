@@ -4,6 +4,7 @@ import jax
 import pytest
 
 from yolojax.network import (
+    ACTIVATIONS,
     Architecture,
     ArchitectureError,
     Convolutional,
@@ -92,7 +93,7 @@ def test_hashable_and_static_under_jit() -> None:
         ((Convolutional(1, size=0),), 0, "size must be positive, got 0"),
         ((Convolutional(1, stride=-1),), 0, "stride must be positive, got -1"),
         ((Convolutional(1, padding=-1),), 0, "padding must not be negative, got -1"),
-        ((Convolutional(1, activation="mish"),), 0, "activation 'mish', expected one of ('leaky', 'linear')"),
+        ((Convolutional(1, activation="mish"),), 0, f"activation 'mish', expected one of {', '.join(ACTIVATIONS)}"),
         ((Convolutional(1, size=33),), 0, "a 64x32 map is too small for this layer"),
         ((Maxpool(2, 2, 2),), 0, "padding must be in 0..1, got 2"),
         ((Maxpool(2, 0, 1),), 0, "stride must be positive, got 0"),

@@ -9,6 +9,7 @@ from yolojax.darknet.options import kept_options
 from yolojax.darknet.sections import MAX_BYTES, CfgError, Section, parse_sections, shown
 from yolojax.files import Path, read_text, write_text
 from yolojax.network import (
+    ACTIVATIONS,
     Architecture,
     ArchitectureError,
     Convolutional,
@@ -23,6 +24,7 @@ from yolojax.network import (
 MAX_LAYERS = 1000
 MAX_MESSAGE = 200
 ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
+YOLOV3 = ("shortcut", "upsample", "yolo")
 
 
 def read_cfg(path: Path) -> Architecture:
@@ -87,6 +89,8 @@ def _net(section: Section, warned: set[tuple[str, str]]) -> Net:
 
 
 def _layer(section: Section, warned: set[tuple[str, str]]) -> Layer:
+    if section.name in YOLOV3:
+        raise section.error(f"[{section.name}]: this is a YOLOv3 network; yolojax reads the YOLOv2 family")
     if section.name not in LAYERS:
         raise section.error(f"unknown section [{shown(section.name)}], expected one of {', '.join(LAYERS)}")
     layer = LAYERS[section.name](section)
@@ -104,7 +108,7 @@ def _convolutional(section: Section) -> Convolutional:
         stride=section.take_integer("stride", 1),
         padding=size // 2 if pad else padding,
         batch_normalize=section.take_flag("batch_normalize"),
-        activation=section.take_choice("activation", ("linear", "leaky"), default="logistic"),
+        activation=section.take_choice("activation", tuple(ACTIVATIONS), default="logistic"),
     )
 
 

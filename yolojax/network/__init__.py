@@ -1,5 +1,6 @@
 """The network as a pair (architecture, variables): its description, its Flax module, init and apply."""
 
+from yolojax.network.activations import ACTIVATIONS
 from yolojax.network.architecture import Architecture, ConvolutionInfo, for_classes, walk, with_filters
 from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.layers import (
@@ -41,6 +42,7 @@ from yolojax.network.variables import (
 )
 
 __all__ = [
+    "ACTIVATIONS",
     "AnyArray",
     "Architecture",
     "ArchitectureError",

@@ -8,8 +8,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from yolojax.network.activations import ACTIVATIONS
+
 Options = tuple[tuple[str, str], ...]
-ACTIVATIONS = ("leaky", "linear")
 
 
 class ArchitectureError(ValueError):
@@ -58,7 +59,7 @@ class Convolutional:
         if self.padding < 0:
             raise ArchitectureError(f"padding must not be negative, got {self.padding}")
         if self.activation not in ACTIVATIONS:
-            raise ArchitectureError(f"activation {self.activation!r}, expected one of {ACTIVATIONS}")
+            raise ArchitectureError(f"activation {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}")
         return _window(sources[0], self.size, self.stride, 2 * self.padding, self.filters)
 
 

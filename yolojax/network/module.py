@@ -11,13 +11,13 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Float32, Key, Shaped
 
+from yolojax.network.activations import ACTIVATIONS
 from yolojax.network.architecture import Architecture, walk
 from yolojax.network.layers import Convolutional, Layer, Maxpool, Region, Reorg, Route
 from yolojax.network.variables import AnyArray, BatchStats, Variables
 
 BN_EPSILON = 1e-5
 BN_MOMENTUM = 0.99
-LEAKY_SLOPE = 0.1
 INPUTS = "inputs"  # a collection that only `convolution_inputs` asks for
 OUTPUTS = "outputs"  # one that only `apply_with_maps` asks for
 
@@ -53,8 +53,7 @@ class ConvolutionLayer(nn.Module):
             x = x * _channels(factor, self.dtype) + _channels(bias - mean * factor, self.dtype)
         else:
             x = x + _channels(bias, self.dtype)
-        if layer.activation == "leaky":
-            x = nn.leaky_relu(x, LEAKY_SLOPE)
+        x = ACTIVATIONS[layer.activation](x)
         self._offer(OUTPUTS, x)
         return x
 
