@@ -101,7 +101,11 @@ def test_hashable_and_static_under_jit() -> None:
         ((Maxpool(1, 1, 0), Route((-2,))), 1, "route to layer -2, expected one of the 1 layers before it"),
         ((Maxpool(1, 1, 0), Maxpool(2, 2, 1), Route((0, 1))), 2, "route joins maps of different sizes: 64x32, 32x16"),
         ((Reorg(2),), 0, "3 channels do not divide by stride² = 4"),
-        ((Convolutional(9), Reorg(3)), 1, "a 64x32 map does not divide by stride 3"),
+        (
+            (Convolutional(9), Reorg(3)),
+            1,
+            "a 64x32 map does not divide by stride 3; image sizes that do, near 64: 63, 66; near 32: 30, 33",
+        ),
         ((Region(((1.0, 1.0),), 3),), 0, "3 channels come in, expected anchors * (5 + classes) = 8"),
         ((Region((), 3),), 0, "anchors must be positive, got 0"),
         ((Convolutional(6), Region(((1.0, 1.0),), 1), Reorg(1)), 1, "[region] must be the last layer"),

@@ -13,6 +13,7 @@ from yolojax.network import (
     Architecture,
     ArchitectureError,
     Convolutional,
+    Dropout,
     Layer,
     Maxpool,
     Net,
@@ -29,7 +30,7 @@ YOLOV3 = ("shortcut", "upsample", "yolo")
 
 def read_cfg(path: Path) -> Architecture:
     """The architecture that a `.cfg` file describes. Raises CfgError (file, line, what, expected) and OSError."""
-    text = read_text(path, MAX_BYTES, "a .cfg", CfgError)
+    text = read_text(path, MAX_BYTES, "a .cfg", CfgError, comments=b"#;")
     return parse_cfg(text, str(path))
 
 
@@ -67,7 +68,6 @@ def parse_cfg(text: str, source: str = "<text>") -> Architecture:
             raise first.error(message) from error
         section = rest[error.layer]
         raise section.error(f"[{section.name}] {message}") from error
-    _check_input_size(architecture, first)
     return architecture
 
 
@@ -148,23 +148,18 @@ def _region(section: Section) -> Region:
     )
 
 
+def _dropout(section: Section) -> Dropout:
+    return Dropout(probability=section.take_number("probability", 0.5))
+
+
 LAYERS: dict[str, Callable[[Section], Layer]] = {
     "convolutional": _convolutional,
     "maxpool": _maxpool,
     "route": _route,
     "reorg": _reorg,
     "region": _region,
+    "dropout": _dropout,
 }
-
-
-def _check_input_size(architecture: Architecture, net: Section) -> None:
-    """Darknet accepts any size, but a cell of the head must stand for a whole block of pixels."""
-    if not isinstance(architecture.layers[-1], Region):
-        return
-    for field in ("width", "height"):
-        size = getattr(architecture.net, field)
-        if size % architecture.stride:
-            raise net.error(f"[net] {field}={size}, expected a multiple of the network's stride {architecture.stride}")
 
 
 def _format_section(layer: Net | Layer) -> str:
@@ -209,6 +204,8 @@ def _fields(layer: Net | Layer) -> tuple[str, list[tuple[str, object]]]:
             return "reorg", [("stride", layer.stride)]
         case Region():
             return "region", _region_fields(layer)
+        case Dropout():
+            return "dropout", [("probability", _decimal(layer.probability))]
         case _:
             assert_never(layer)
 

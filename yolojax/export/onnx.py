@@ -15,6 +15,7 @@ from yolojax.files import Path, write_bytes
 from yolojax.network import (
     Architecture,
     Convolutional,
+    Dropout,
     Layer,
     Maxpool,
     Model,
@@ -170,7 +171,7 @@ def _add_layers(graph: _Graph, architecture: Architecture, folded: Mapping[str, 
                 return graph.add("Concat", sources, name, axis=1)
             case Reorg():
                 return _add_reorg(graph, layer.stride, sources[0], name, architecture.shapes[index])
-            case Region():
+            case Region() | Dropout():
                 return sources[0]
             case _:
                 assert_never(layer)

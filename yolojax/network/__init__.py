@@ -6,6 +6,7 @@ from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.layers import (
     ArchitectureError,
     Convolutional,
+    Dropout,
     Layer,
     Maxpool,
     Net,
@@ -49,6 +50,7 @@ __all__ = [
     "BatchStats",
     "ConvolutionInfo",
     "Convolutional",
+    "Dropout",
     "Layer",
     "Leaf",
     "Masks",

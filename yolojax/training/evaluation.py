@@ -212,9 +212,14 @@ def score(
 
 
 def check_size(architecture: network.Architecture, size: int) -> None:
-    """Raises ValueError when images of `size` pixels do not divide into the cells of the head."""
-    if size <= 0 or size % architecture.stride:
-        raise ValueError(f"size {size}, expected a positive multiple of the network's stride {architecture.stride}")
+    """Raises ValueError when a layer cannot work on images of `size` pixels; for a reorg it names the next that fit."""
+    if size <= 0:
+        raise ValueError(f"size {size}, expected a positive number of pixels")
+    try:
+        architecture.shapes_at(size, size)
+    except network.ArchitectureError as error:
+        where = f" in {architecture.name(error.layer)}" if error.layer is not None else ""
+        raise ValueError(f"size {size} does not fit{where}: {error}") from error
 
 
 def _at_least(image: detection.Detections, threshold: float) -> detection.Detections:
