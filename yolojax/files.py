@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import stat
 from collections.abc import Iterator
 from typing import Any
@@ -39,9 +40,16 @@ def read_bytes(
     return data
 
 
-def read_text(path: Path, limit: int, expected: str, error: type[ValueError] = ValueError) -> str:
-    """`read_bytes` as text, without a byte order mark; `error` names the line of the first byte that is not UTF-8."""
+def read_text(
+    path: Path, limit: int, expected: str, error: type[ValueError] = ValueError, *, comments: bytes = b""
+) -> str:
+    """`read_bytes` as text, without a byte order mark; `error` names the line of the first byte that is not UTF-8.
+
+    What follows one of the signs `comments` in a line is left out; it may be in any encoding.
+    """
     data = read_bytes(path, limit, expected, error, where=f"{path}:1")
+    if comments:
+        data = re.sub(b"[" + re.escape(comments) + b"][^\n]*", b"", data)
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as bad:

@@ -6,7 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yolojax import darknet
-from yolojax.network import Architecture, ArchitectureError, Convolutional, Layer, Maxpool, Net, Region, Reorg, Route
+from yolojax.network import (
+    ACTIVATIONS,
+    Architecture,
+    ArchitectureError,
+    Convolutional,
+    Layer,
+    Maxpool,
+    Net,
+    Region,
+    Reorg,
+    Route,
+)
 
 THIRD_PARTY = pathlib.Path(__file__).parents[2] / "third_party" / "darknet"
 PUBLISHED = ("yolov2", "yolov2-voc", "yolov2-tiny", "yolov2-tiny-voc")
@@ -112,7 +123,7 @@ CONVOLUTIONS = st.builds(
     stride=st.integers(1, 2),
     padding=st.integers(0, 3),
     batch_normalize=st.booleans(),
-    activation=st.sampled_from(["leaky", "linear"]),
+    activation=st.sampled_from(list(ACTIVATIONS)),
     options=OPTIONS,
 )
 
@@ -163,19 +174,20 @@ def _changed(old: str, new: str) -> str:
         ("", "a.cfg:1: no sections, expected [net]"),
         (_changed("[net]", "[maxpool]"), "a.cfg:1: [maxpool], expected [net] first"),
         (
-            _changed("[maxpool]", "[upsample]"),
-            "a.cfg:14: unknown section [upsample], expected one of convolutional, maxpool, route, reorg, region",
+            _changed("[maxpool]", "[local]"),
+            "a.cfg:14: unknown section [local], expected one of convolutional, maxpool, route, reorg, region, dropout",
         ),
         (
             _changed("[maxpool]", "[net]"),
-            "a.cfg:14: unknown section [net], expected one of convolutional, maxpool, route, reorg, region",
+            "a.cfg:14: unknown section [net], expected one of convolutional, maxpool, route, reorg, region, dropout",
         ),
         ("[net]\nheight=8\nwidth=8\nchannels=3\n", "a.cfg:1: a network needs at least one layer, got none"),
         (_changed("channels=3\n", ""), "a.cfg:1: [net] has no channels, expected channels=..."),
         (_changed("height=8", "height=0"), "a.cfg:1: net height must be positive, got 0"),
-        (_changed("height=8", "height=9"), "a.cfg:1: [net] height=9, expected a multiple of the network's stride 2"),
-        (_changed("=leaky", "=mish"), "a.cfg:12: activation=mish, expected linear or leaky"),
-        (_changed("activation=leaky\n", ""), "a.cfg:7: activation=logistic, expected linear or leaky"),
+        (
+            _changed("=leaky", "=mish"),
+            f"a.cfg:12: activation=mish, expected one of {', '.join(ACTIVATIONS)}",
+        ),
         (_changed("batch_normalize=1", "batch_normalize=2"), "a.cfg:8: batch_normalize=2, expected 0 or 1"),
         (_changed("filters=14", "filters=0"), "a.cfg:7: [convolutional] filters must be positive, got 0"),
         (
@@ -212,12 +224,39 @@ def test_one_line_with_file_and_line(text: str, message: str) -> None:
     assert str(error.value) == message
 
 
-def test_size_that_the_map_sizes_alone_would_let_through() -> None:
-    # Padded pools take 6 to 3 to 2: 6 // 2 = 3 divides 6, but the stride is 4.
+@pytest.mark.parametrize("section", ["shortcut", "upsample", "yolo"])
+def test_a_yolov3_network(section: str) -> None:
+    with pytest.raises(darknet.CfgError) as error:
+        darknet.parse_cfg(_changed("[maxpool]", f"[{section}]"), "a.cfg")
+    assert str(error.value) == f"a.cfg:14: [{section}]: this is a YOLOv3 network; yolojax reads the YOLOv2 family"
+
+
+def test_the_activation_without_a_word_is_darknets() -> None:
+    (layer, *_) = darknet.parse_cfg(_changed("activation=leaky\n", "")).layers
+    assert isinstance(layer, Convolutional)
+    assert layer.activation == "logistic"
+
+
+def test_a_size_that_is_no_multiple_of_the_stride() -> None:
+    # Padded pools take 6 to 3 to 2.
     pools = "[maxpool]\nsize=2\nstride=2\n" * 2
     text = TINY.replace("[maxpool]\nsize=2\nstride=2\n", pools).replace("height=8", "height=6")
-    with pytest.raises(darknet.CfgError, match=r"height=6, expected a multiple of the network's stride 4$"):
-        darknet.parse_cfg(text)
+    assert [shape.height for shape in darknet.parse_cfg(text).shapes] == [6, 3, 2, 2]
+
+
+def test_a_size_that_a_reorg_does_not_divide() -> None:
+    text = (
+        (THIRD_PARTY / "yolov2-voc.cfg")
+        .read_text()
+        .replace("width=416", "width=430")
+        .replace("height=416", "height=400")
+    )
+    with pytest.raises(darknet.CfgError) as error:
+        darknet.parse_cfg(text, "a.cfg")
+    message = (
+        "[reorg] a 27x25 map does not divide by stride 2; image sizes that do, near 430: 416, 433; near 400: 384, 401"
+    )
+    assert str(error.value).partition(": ")[2] == message
 
 
 def test_too_many_layers() -> None:
@@ -228,7 +267,7 @@ def test_too_many_layers() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"[net]\nbatch=1\n# \xff\n", ":3: byte 0xff, expected UTF-8 text"),
+        (b"[net]\nbatch=1\n# \xff\nhue=\xe9", ":4: byte 0xe9, expected UTF-8 text"),
         (b"\x00" * (2**20 + 1), ":1: more than 1048576 bytes, expected a .cfg"),
     ],
 )

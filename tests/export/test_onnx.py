@@ -6,7 +6,8 @@ import onnxruntime
 import pytest
 
 from tests.export import networks
-from yolojax import export
+from yolojax import export, network
+from yolojax.network import Architecture, Convolutional, Net
 
 SEEDS = range(6)
 
@@ -51,6 +52,16 @@ def test_the_head_is_the_same_on_random_architectures(seed):
     model = export.onnx_model(architecture, variables)
     for batch in (1, 3):
         assert_same_head(architecture, variables, model, networks.random_images(architecture, batch, seed))
+
+
+@pytest.mark.parametrize("activation", network.ACTIVATIONS)
+def test_each_activation(activation):
+    layers = (Convolutional(6, 3, padding=1, batch_normalize=True, activation=activation), Convolutional(5))
+    architecture = Architecture(Net(8, 8), layers)
+    variables = networks.random_variables(architecture)
+    variables["params"]["conv_00"]["kernel"] *= np.float32(6)  # onto every piece of the function
+    model = export.onnx_model(architecture, variables)
+    assert_same_head(architecture, variables, model, networks.random_images(architecture, 2))
 
 
 def test_the_random_architectures_differ_and_hold_every_layer_kind():

@@ -17,9 +17,10 @@ def test_empty(good):
     read_cfg(good, "")
 
 
-@refused("truncated", "error: …m.cfg:6: activation=logistic, expected linear or leaky")
+@refused("truncated", "error: …m.cfg:12: 'activ', expected [section] or option=value")
 def test_truncated(good):
-    read_cfg(good, good.text("m.cfg")[:80])
+    text = good.text("m.cfg")
+    read_cfg(good, text[: text.index("activ") + 5])
 
 
 @refused("too long", "error: …m.cfg:1: more than 1048576 bytes, expected a .cfg")
@@ -32,9 +33,19 @@ def test_another_kind_of_file(good):
     read_cfg(good, good.bytes("m.weights"))
 
 
-@refused("not UTF-8", "error: …m.cfg:1: byte 0xe9, expected UTF-8 text")
+@accepted("a comment that is not UTF-8", "comments may be in any encoding")
+def test_a_comment_that_is_not_utf8(good):
+    assert read_cfg(good, "# café\n".encode("latin-1") + good.bytes("m.cfg") + "seed=1 ; café".encode("latin-1"))
+
+
+@refused("not UTF-8", "error: …m.cfg:2: byte 0xe9, expected UTF-8 text")
 def test_not_utf8(good):
-    read_cfg(good, "# café\n".encode("latin-1") + good.bytes("m.cfg"))
+    read_cfg(good, "# café\ncafé=1\n".encode("latin-1") + good.bytes("m.cfg"))
+
+
+@refused("a YOLOv3 network", "error: …m.cfg:5: [upsample]: this is a YOLOv3 network; yolojax reads the YOLOv2 family")
+def test_a_yolov3_network(good):
+    read_cfg(good, cfg_text("[upsample]\nstride=2"))
 
 
 @refused("a folder", "error: …:1: a folder, expected a .cfg")

@@ -29,10 +29,10 @@ def test_each_layer_sees_the_values_of_those_that_it_reads() -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Dropout:
+class L2norm:
     """A kind that no function of the package knows."""
 
-    kind: ClassVar[str] = "dropout"
+    kind: ClassVar[str] = "l2norm"
     stride: ClassVar[int] = 1
     options: tuple[tuple[str, str], ...] = ()
 
@@ -47,8 +47,8 @@ class Chain(Architecture):
         return (index - 1,)
 
 
-def _with_dropout(kind: type[Architecture]) -> Architecture:
-    return kind(network.Net(4, 4), (network.Convolutional(2), Dropout()))  # type: ignore[arg-type]
+def _with_l2norm(kind: type[Architecture]) -> Architecture:
+    return kind(network.Net(4, 4), (network.Convolutional(2), L2norm()))  # type: ignore[arg-type]
 
 
 def _onnx(architecture: Architecture) -> None:
@@ -74,16 +74,16 @@ READERS: dict[str, Callable[[Architecture], object]] = {
 @pytest.mark.usefixtures("unchecked_types")
 @pytest.mark.parametrize("reader", READERS)
 def test_an_unknown_kind_is_refused(reader: str) -> None:
-    architecture = _with_dropout(Chain)
+    architecture = _with_l2norm(Chain)
     assert architecture.shapes == (Shape(4, 4, 2), Shape(4, 4, 2))
-    with pytest.raises(AssertionError, match="Expected code to be unreachable, but got: Dropout"):
+    with pytest.raises(AssertionError, match="Expected code to be unreachable, but got: L2norm"):
         READERS[reader](architecture)
 
 
 @pytest.mark.usefixtures("unchecked_types")
 def test_an_architecture_does_not_hold_an_unknown_kind() -> None:
-    with pytest.raises(AssertionError, match="Expected code to be unreachable, but got: Dropout"):
-        _with_dropout(Architecture)
+    with pytest.raises(AssertionError, match="Expected code to be unreachable, but got: L2norm"):
+        _with_l2norm(Architecture)
 
 
 def _matches_on_layers(tree: ast.AST) -> Iterator[ast.Match]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests import helpers
 from yolojax import darknet, network, pruning
-from yolojax.network import Architecture, Convolutional, Maxpool, Net, Reorg, Route
+from yolojax.network import ACTIVATIONS, Architecture, Convolutional, Maxpool, Net, Reorg, Route
 
 CFGS = pathlib.Path(__file__).parents[2] / "third_party" / "darknet"
 
@@ -49,8 +49,8 @@ def random_layer(draw, shapes):
     choice = draw(st.sampled_from(choices))
     if choice == "conv":
         size, filters = draw(st.sampled_from([1, 3])), draw(st.sampled_from([4, 6, 8, 10, 16]))
-        bn = draw(st.booleans())
-        return Convolutional(filters, size, padding=size // 2, batch_normalize=bn, activation="leaky")
+        bn, activation = draw(st.booleans()), draw(st.sampled_from(list(ACTIVATIONS)))
+        return Convolutional(filters, size, padding=size // 2, batch_normalize=bn, activation=activation)
     if choice == "maxpool":
         return Maxpool(2, 2, 1)
     if choice == "route":
@@ -162,6 +162,22 @@ def test_what_cannot_be_removed(name, filters, message):
     architecture, variables, masks = small()
     with pytest.raises(ValueError, match=message):
         pruning.remove_filters(architecture, variables, drop(masks, name, filters))
+
+
+@pytest.mark.parametrize("activation", ["logistic", "plse"])
+def test_an_activation_that_is_not_zero_at_zero(activation):
+    layers = (Convolutional(8, 3, padding=1, activation=activation), Convolutional(8, 3, padding=1), Convolutional(4))
+    architecture = Architecture(Net(8, 8), layers)
+    params = random_variables(architecture, 0)["params"]
+    masks = pruning.filter_masks(architecture, params, 0.5)
+    assert np.all(masks["conv_00"]["bias"])
+    assert not np.all(masks["conv_01"]["bias"])
+    reason = rf"a dropped one still gives {activation}\(0\), which is not 0"
+    with pytest.raises(ValueError, match=f"conv_00, whose filters all have to stay: {reason}; leave it out"):
+        pruning.filter_masks(architecture, params, {"conv_00": 0.5})
+    masks = drop(jax.tree.map(lambda leaf: np.ones(leaf.shape, bool), params), "conv_00", [1])
+    with pytest.raises(ValueError, match=f"conv_00: its filters cannot be removed, {reason}; keep all"):
+        pruning.remove_filters(architecture, random_variables(architecture, 0), masks)
 
 
 def test_masks_of_another_network_are_refused():

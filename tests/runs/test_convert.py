@@ -136,7 +136,7 @@ def test_no_map_is_told_of_a_network_that_went_on_after_it(trained, tmp_path):
         ("darknet", {"int8": True}, "--int8 goes with --to onnx, not with darknet"),
         ("onnx", {"cutoff": 3}, "--cutoff goes with --to darknet or orbax, not with onnx"),
         ("orbax", {"cutoff": 3, "size": 64}, "--size does not go with --cutoff"),
-        ("onnx", {"size": 60}, "size 60, expected a positive multiple of the network's stride 8"),
+        ("onnx", {"size": 60}, "size 60 does not fit in reorg_09: a 15x15 map does not divide by stride 2"),
     ],
 )
 def test_mistakes(trained, tmp_path, to, options, message):

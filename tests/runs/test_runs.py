@@ -173,7 +173,7 @@ def test_retraining_a_pruned_checkpoint(recipe, filter_run, tmp_path):
         ("train", {"distill_features": 1.0, "distill_layers": ("conv_01",)}, "'conv_01', which is not a convolution"),
         ("train", {"labels": "none"}, "train.labels 'none', expected 'data' or 'teacher'"),
         ("train", {"batch_size": 3}, "batch_size 3 does not divide over 4 devices"),
-        ("train", {"sizes": (33,)}, "size 33, expected a positive multiple of the network's stride 8"),
+        ("train", {"sizes": (33,)}, "size 33 does not fit in reorg_09: a 9x9 map does not divide by stride 2"),
     ],
 )
 def test_mistakes_that_show_before_data_are_touched_leave_no_folder(pruning_recipe, tmp_path, section, fields, message):

@@ -9,9 +9,11 @@ from yolojax.darknet.options import kept_options
 from yolojax.darknet.sections import MAX_BYTES, CfgError, Section, parse_sections, shown
 from yolojax.files import Path, read_text, write_text
 from yolojax.network import (
+    ACTIVATIONS,
     Architecture,
     ArchitectureError,
     Convolutional,
+    Dropout,
     Layer,
     Maxpool,
     Net,
@@ -23,11 +25,12 @@ from yolojax.network import (
 MAX_LAYERS = 1000
 MAX_MESSAGE = 200
 ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
+YOLOV3 = ("shortcut", "upsample", "yolo")
 
 
 def read_cfg(path: Path) -> Architecture:
     """The architecture that a `.cfg` file describes. Raises CfgError (file, line, what, expected) and OSError."""
-    text = read_text(path, MAX_BYTES, "a .cfg", CfgError)
+    text = read_text(path, MAX_BYTES, "a .cfg", CfgError, comments=b"#;")
     return parse_cfg(text, str(path))
 
 
@@ -65,7 +68,6 @@ def parse_cfg(text: str, source: str = "<text>") -> Architecture:
             raise first.error(message) from error
         section = rest[error.layer]
         raise section.error(f"[{section.name}] {message}") from error
-    _check_input_size(architecture, first)
     return architecture
 
 
@@ -87,6 +89,8 @@ def _net(section: Section, warned: set[tuple[str, str]]) -> Net:
 
 
 def _layer(section: Section, warned: set[tuple[str, str]]) -> Layer:
+    if section.name in YOLOV3:
+        raise section.error(f"[{section.name}]: this is a YOLOv3 network; yolojax reads the YOLOv2 family")
     if section.name not in LAYERS:
         raise section.error(f"unknown section [{shown(section.name)}], expected one of {', '.join(LAYERS)}")
     layer = LAYERS[section.name](section)
@@ -104,7 +108,7 @@ def _convolutional(section: Section) -> Convolutional:
         stride=section.take_integer("stride", 1),
         padding=size // 2 if pad else padding,
         batch_normalize=section.take_flag("batch_normalize"),
-        activation=section.take_choice("activation", ("linear", "leaky"), default="logistic"),
+        activation=section.take_choice("activation", tuple(ACTIVATIONS), default="logistic"),
     )
 
 
@@ -144,23 +148,18 @@ def _region(section: Section) -> Region:
     )
 
 
+def _dropout(section: Section) -> Dropout:
+    return Dropout(probability=section.take_number("probability", 0.5))
+
+
 LAYERS: dict[str, Callable[[Section], Layer]] = {
     "convolutional": _convolutional,
     "maxpool": _maxpool,
     "route": _route,
     "reorg": _reorg,
     "region": _region,
+    "dropout": _dropout,
 }
-
-
-def _check_input_size(architecture: Architecture, net: Section) -> None:
-    """Darknet accepts any size, but a cell of the head must stand for a whole block of pixels."""
-    if not isinstance(architecture.layers[-1], Region):
-        return
-    for field in ("width", "height"):
-        size = getattr(architecture.net, field)
-        if size % architecture.stride:
-            raise net.error(f"[net] {field}={size}, expected a multiple of the network's stride {architecture.stride}")
 
 
 def _format_section(layer: Net | Layer) -> str:
@@ -205,6 +204,8 @@ def _fields(layer: Net | Layer) -> tuple[str, list[tuple[str, object]]]:
             return "reorg", [("stride", layer.stride)]
         case Region():
             return "region", _region_fields(layer)
+        case Dropout():
+            return "dropout", [("probability", _decimal(layer.probability))]
         case _:
             assert_never(layer)
 

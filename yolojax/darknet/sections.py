@@ -72,7 +72,7 @@ class Section:
         """One of `choices`; `default` is what Darknet takes when it is missing, and may be outside them."""
         option = self.options.pop(key, Option(default, self.line))
         if option.value not in choices:
-            raise self.error(f"{key}={shown(option.value)}, expected {' or '.join(choices)}", option.line)
+            raise self.error(f"{key}={shown(option.value)}, expected one of {', '.join(choices)}", option.line)
         return option.value
 
     def take_only(self, key: str, supported: int, default: int) -> None:

@@ -62,7 +62,7 @@ def train_batches(
     """
     share = _share(batch_size, process_count)
     if not sizes:
-        raise ValueError("sizes is empty, expected at least one multiple of the network's stride")
+        raise ValueError("sizes is empty, expected at least one")
     if dataset.labelled:  # of others each file would be read for nothing
         _log_crowded(dataset, max_boxes)
     samples = (

@@ -17,6 +17,7 @@ from yolojax.files import Path, write_bytes
 from yolojax.network import (
     Architecture,
     Convolutional,
+    Dropout,
     Layer,
     Maxpool,
     Model,
@@ -27,7 +28,7 @@ from yolojax.network import (
     fold_batch_norm,
     walk,
 )
-from yolojax.network.module import LEAKY_SLOPE
+from yolojax.network.activations import LEAKY_SLOPE, RAMP_SLOPE, RELIE_SLOPE, SELU_ALPHA, SELU_SCALE
 
 if TYPE_CHECKING:
     import onnx
@@ -191,7 +192,7 @@ def _add_layers(graph: _Graph, architecture: Architecture, folded: Mapping[str, 
                 return graph.add("Concat", sources, name, axis=1)
             case Reorg():
                 return _add_reorg(graph, layer.stride, sources[0], name, architecture.shapes[index])
-            case Region():
+            case Region() | Dropout():
                 return sources[0]
             case _:
                 assert_never(layer)
@@ -204,16 +205,61 @@ def _add_convolution(
 ) -> str:
     kernel = graph.constant(f"{name}/kernel", folded["kernel"].transpose(3, 2, 0, 1))  # OIHW
     bias = graph.constant(f"{name}/bias", folded["bias"])
-    leaky = layer.activation == "leaky"
+    linear = layer.activation == "linear"
     value = graph.add(
         "Conv",
         [source, kernel, bias],
-        f"{name}/linear" if leaky else name,
+        name if linear else f"{name}/linear",
         kernel_shape=[layer.size] * 2,
         strides=[layer.stride] * 2,
         pads=[layer.padding] * 4,
     )
-    return graph.add("LeakyRelu", [value], name, alpha=LEAKY_SLOPE) if leaky else value
+    return value if linear else _add_activation(graph, layer.activation, value, name)
+
+
+def _add_activation(graph: _Graph, activation: str, x: str, name: str) -> str:
+    """Adds what `network.ACTIVATIONS` has, but for "linear"."""
+
+    def number(value: float) -> str:
+        return graph.constant(f"{name}/{len(graph.constants)}", np.array(value, np.float32))
+
+    def step(kind: str, *inputs: str, **attributes: float) -> str:
+        return graph.add(kind, list(inputs), f"{name}/step{len(graph.nodes)}", **attributes)
+
+    def last(kind: str, *inputs: str, **attributes: float) -> str:
+        return graph.add(kind, list(inputs), name, **attributes)
+
+    def clipped(low: float, high: float) -> str:
+        return step("Clip", x, number(low), number(high))
+
+    def scaled(value: str, factor: float) -> str:
+        return step("Mul", value, number(factor))
+
+    match activation:
+        case "leaky" | "relie":
+            return last("LeakyRelu", x, alpha=LEAKY_SLOPE if activation == "leaky" else RELIE_SLOPE)
+        case "relu" | "tanh" | "elu":
+            return last(activation.capitalize(), x)
+        case "logistic":
+            return last("Sigmoid", x)
+        case "selu":
+            return last("Selu", x, alpha=SELU_ALPHA, gamma=SELU_SCALE)
+        case "ramp":
+            return last("Add", step("Relu", x), scaled(x, RAMP_SLOPE))
+        case "loggy":
+            return last("Tanh", scaled(x, 0.5))
+        case "hardtan":
+            return last("Clip", x, number(-1), number(1))
+        case "lhtan":
+            return last("Add", scaled(clipped(0, 1), 0.999), scaled(x, 0.001))
+        case "plse":
+            return last("Add", step("Add", scaled(clipped(-4, 4), 0.115), scaled(x, 0.01)), number(0.5))
+        case "stair":
+            floor = step("Floor", scaled(x, 0.5))
+            rest = step("Sub", step("Sub", x, scaled(floor, 2)), number(1))
+            return last("Add", floor, step("Relu", rest))
+        case _:
+            raise ValueError(f"activation {activation!r} of {name} has no ONNX operators")
 
 
 def _add_reorg(graph: _Graph, stride: int, source: str, name: str, out: tuple[int, int, int]) -> str:

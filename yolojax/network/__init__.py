@@ -1,10 +1,12 @@
 """The network as a pair (architecture, variables): its description, its Flax module, init and apply."""
 
+from yolojax.network.activations import ACTIVATIONS
 from yolojax.network.architecture import Architecture, ConvolutionInfo, check_size, for_classes, walk, with_filters
 from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.layers import (
     ArchitectureError,
     Convolutional,
+    Dropout,
     Layer,
     Maxpool,
     Net,
@@ -41,12 +43,14 @@ from yolojax.network.variables import (
 )
 
 __all__ = [
+    "ACTIVATIONS",
     "AnyArray",
     "Architecture",
     "ArchitectureError",
     "BatchStats",
     "ConvolutionInfo",
     "Convolutional",
+    "Dropout",
     "Layer",
     "Leaf",
     "Masks",

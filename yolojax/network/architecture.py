@@ -13,6 +13,8 @@ from typing import TypeVar, assert_never
 from yolojax.network.layers import (
     ArchitectureError,
     Convolutional,
+    Dropout,
+    IndivisibleError,
     Layer,
     Maxpool,
     Net,
@@ -23,6 +25,7 @@ from yolojax.network.layers import (
 )
 
 T = TypeVar("T")
+REACH = 128  # pixels, in which a size is looked for that fits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +64,32 @@ class Architecture:
         return self.shapes_at(self.net.height, self.net.width)
 
     def shapes_at(self, height: int, width: int) -> tuple[Shape, ...]:
-        """The output shape of each layer for an input of `height` x `width`."""
+        """The output shape of each layer for an input of `height` x `width`, by Darknet's formulas.
+
+        Raises ArchitectureError for a size that a layer cannot work on; for a reorg it names the next that all can.
+        """
+        try:
+            return self._shapes_at(height, width)
+        except IndivisibleError as error:
+            near = "; ".join(f"near {side}: {self._next_sides(side)}" for side in dict.fromkeys((width, height)))
+            raise ArchitectureError(f"{error}; image sizes that do, {near}", error.layer) from error
+
+    def _shapes_at(self, height: int, width: int) -> tuple[Shape, ...]:
         image = Shape(height, width, self.net.channels)
         return tuple(walk(self, image, self._output_shape))
+
+    def _next_sides(self, side: int) -> str:
+        """The nearest sides that every layer can work on, below and above; a side does not depend on the other."""
+        below, above = range(side, max(side - REACH, 0), -1), range(side, side + REACH)
+        found = [next(filter(self._fits, sides), None) for sides in (below, above)]
+        return ", ".join(str(side) for side in dict.fromkeys(found) if side) or "none"
+
+    def _fits(self, side: int) -> bool:
+        try:
+            self._shapes_at(side, side)
+        except ArchitectureError:
+            return False
+        return True
 
     def _output_shape(self, index: int, layer: Layer, sources: Sequence[Shape]) -> Shape:
         try:
@@ -82,7 +108,7 @@ class Architecture:
         """The layers that layer `index` reads; -1 is the image."""
         layer = self.layers[index]
         match layer:
-            case Convolutional() | Maxpool() | Reorg() | Region():
+            case Convolutional() | Maxpool() | Reorg() | Region() | Dropout():
                 return (index - 1,)
             case Route():
                 return _resolved(layer, index)
@@ -106,6 +132,11 @@ class Architecture:
                 yield ConvolutionInfo(index, self.name(index), layer, channels)
 
     @property
+    def has_dropout(self) -> bool:
+        """Whether training needs random numbers."""
+        return any(isinstance(layer, Dropout) for layer in self.layers)
+
+    @property
     def region(self) -> Region:
         """The detection layer; ArchitectureError when there is none (a backbone)."""
         if isinstance(self.layers[-1], Region):
@@ -119,7 +150,7 @@ class Architecture:
 
     @functools.cached_property
     def stride(self) -> int:
-        """Pixels of the image for each cell of the head; input sizes must be divisible by it."""
+        """Pixels of the image for each cell of the head, but at the border of a size that it does not divide."""
         return walk(self, 1, lambda index, layer, sources: max(sources) * layer.stride)[-1]
 
     def resized(self, height: int, width: int) -> "Architecture":
@@ -170,9 +201,14 @@ def _resolved(route: Route, index: int) -> tuple[int, ...]:
 
 
 def check_size(architecture: Architecture, size: int) -> None:
-    """Raises ValueError when images of `size` pixels do not divide into the cells of the head."""
-    if size <= 0 or size % architecture.stride:
-        raise ValueError(f"size {size}, expected a positive multiple of the network's stride {architecture.stride}")
+    """Raises ValueError when a layer cannot work on images of `size` pixels; for a reorg it names the next that fit."""
+    if size <= 0:
+        raise ValueError(f"size {size}, expected a positive number of pixels")
+    try:
+        architecture.shapes_at(size, size)
+    except ArchitectureError as error:
+        where = f" in {architecture.name(error.layer)}" if error.layer is not None else ""
+        raise ValueError(f"size {size} does not fit{where}: {error}") from error
 
 
 def with_filters(architecture: Architecture, counts: Mapping[str, int]) -> Architecture:

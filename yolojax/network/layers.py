@@ -8,8 +8,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from yolojax.network.activations import ACTIVATIONS
+
 Options = tuple[tuple[str, str], ...]
-ACTIVATIONS = ("leaky", "linear")
 
 
 class ArchitectureError(ValueError):
@@ -18,6 +19,10 @@ class ArchitectureError(ValueError):
     def __init__(self, message: str, layer: int | None = None):
         super().__init__(message)
         self.layer = layer
+
+
+class IndivisibleError(ArchitectureError):
+    """A map that a reorg does not divide; it would at another input size."""
 
 
 class Shape(NamedTuple):
@@ -58,7 +63,7 @@ class Convolutional:
         if self.padding < 0:
             raise ArchitectureError(f"padding must not be negative, got {self.padding}")
         if self.activation not in ACTIVATIONS:
-            raise ArchitectureError(f"activation {self.activation!r}, expected one of {ACTIVATIONS}")
+            raise ArchitectureError(f"activation {self.activation!r}, expected one of {', '.join(ACTIVATIONS)}")
         return _window(sources[0], self.size, self.stride, 2 * self.padding, self.filters)
 
 
@@ -113,7 +118,7 @@ class Reorg:
         if channels % self.stride**2:
             raise ArchitectureError(f"{channels} channels do not divide by stride² = {self.stride**2}")
         if height % self.stride or width % self.stride:
-            raise ArchitectureError(f"a {width}x{height} map does not divide by stride {self.stride}")
+            raise IndivisibleError(f"a {width}x{height} map does not divide by stride {self.stride}")
         return Shape(height // self.stride, width // self.stride, channels * self.stride**2)
 
 
@@ -144,7 +149,23 @@ class Region:
         return sources[0]
 
 
-Layer = Convolutional | Maxpool | Route | Reorg | Region
+@dataclasses.dataclass(frozen=True)
+class Dropout:
+    """In training, sets values to 0 with this `probability` and scales the others up; at inference, nothing."""
+
+    kind: ClassVar[str] = "dropout"
+    stride: ClassVar[int] = 1
+    probability: float = 0.5
+    options: Options = ()
+
+    def output_shape(self, sources: Sequence[Shape]) -> Shape:
+        """The map's own shape. Raises ArchitectureError for a probability outside [0, 1)."""
+        if not 0 <= self.probability < 1:
+            raise ArchitectureError(f"probability must be in [0, 1), got {self.probability}")
+        return sources[0]
+
+
+Layer = Convolutional | Maxpool | Route | Reorg | Region | Dropout
 
 
 def _require_positive(**values: int) -> None:

@@ -11,13 +11,13 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Float32, Key, Shaped
 
+from yolojax.network.activations import ACTIVATIONS
 from yolojax.network.architecture import Architecture, walk
-from yolojax.network.layers import Convolutional, Layer, Maxpool, Region, Reorg, Route
+from yolojax.network.layers import Convolutional, Dropout, Layer, Maxpool, Region, Reorg, Route
 from yolojax.network.variables import AnyArray, BatchStats, Variables
 
 BN_EPSILON = 1e-5
 BN_MOMENTUM = 0.99
-LEAKY_SLOPE = 0.1
 INPUTS = "inputs"  # a collection that only `convolution_inputs` asks for
 OUTPUTS = "outputs"  # one that only `apply_with_maps` asks for
 
@@ -53,8 +53,7 @@ class ConvolutionLayer(nn.Module):
             x = x * _channels(factor, self.dtype) + _channels(bias - mean * factor, self.dtype)
         else:
             x = x + _channels(bias, self.dtype)
-        if layer.activation == "leaky":
-            x = nn.leaky_relu(x, LEAKY_SLOPE)
+        x = ACTIVATIONS[layer.activation](x)
         self._offer(OUTPUTS, x)
         return x
 
@@ -107,22 +106,37 @@ class Network(nn.Module):
 
     @nn.compact
     def __call__(
-        self, images: Float[AnyArray, "batch height width channels"], train: bool = False
+        self,
+        images: Float[AnyArray, "batch height width channels"],
+        train: bool = False,
+        keys: Key[Array, " batch"] | None = None,
     ) -> Float32[Array, "batch rows columns outputs"]:
         def visit(index: int, layer: Layer, inputs: list[jax.Array]) -> jax.Array:
             def convolve(layer: Convolutional, x: jax.Array) -> jax.Array:
                 name = self.architecture.name(index)
                 return ConvolutionLayer(layer, self.axis_name, self.dtype, name=name)(x, train)
 
-            return _compute(layer, inputs, convolve)
+            def drop(layer: Dropout, x: jax.Array) -> jax.Array:
+                if not train:
+                    return x
+                if keys is None:
+                    raise ValueError(
+                        f"keys is None, expected one for each image: {self.architecture.name(index)} drops"
+                    )
+                return dropout(x, layer.probability, jax.vmap(jax.random.fold_in, (0, None))(keys, index))
+
+            return _compute(layer, inputs, convolve, drop)
 
         return walk(self.architecture, jnp.asarray(images), visit)[-1].astype(jnp.float32)
 
 
 def _compute(
-    layer: Layer, inputs: list[jax.Array], convolve: Callable[[Convolutional, jax.Array], jax.Array]
+    layer: Layer,
+    inputs: list[jax.Array],
+    convolve: Callable[[Convolutional, jax.Array], jax.Array],
+    drop: Callable[[Dropout, jax.Array], jax.Array],
 ) -> jax.Array:
-    """What a layer gives for the maps that it reads; `convolve` knows the variables."""
+    """What a layer gives for the maps that it reads; `convolve` knows the variables, `drop` the random keys."""
     match layer:
         case Convolutional():
             return convolve(layer, inputs[0])
@@ -134,8 +148,18 @@ def _compute(
             return reorg(inputs[0], layer.stride)
         case Region():
             return inputs[0]
+        case Dropout():
+            return drop(layer, inputs[0])
         case _:
             assert_never(layer)
+
+
+def dropout(
+    x: Float[Array, "batch height width channels"], probability: float, keys: Key[Array, " batch"]
+) -> Float[Array, "batch height width channels"]:
+    """0 with this probability, else divided by the rest of it; each image by its own key, whichever batch it is in."""
+    keep = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - probability, x.shape[1:]))(keys)
+    return jnp.where(keep, x / (1 - probability), jnp.zeros_like(x))
 
 
 def maxpool(
@@ -227,11 +251,12 @@ def apply(
     Args:
       architecture: the network's description; static.
       variables: `{"params": ..., "batch_stats": ...}` that fit it.
-      images: (B, H, W, 3) float RGB in 0..1; H and W divisible by the network's stride.
+      images: (B, H, W, 3) float RGB in 0..1; any size for which `architecture.shapes_at` has shapes.
       dtype: what to compute in; the variables stay float32.
 
     Returns:
-      (B, H/32, W/32, A*(5+C)) float32 logits; the last axis is, for each anchor, tx, ty, tw, th, to, classes.
+      (B, rows, columns, A*(5+C)) float32 logits, in YOLOv2 one cell for 32x32 pixels;
+      the last axis is, for each anchor, tx, ty, tw, th, to, classes.
 
     Raises ValueError for images of another rank or number of channels.
     """
@@ -247,14 +272,16 @@ def apply_train(
     images: Float[AnyArray, "batch height width channels"],
     *,
     axis_name: str | None = None,
+    keys: Key[Array, " batch"] | None = None,
     dtype: DTypeLike = jnp.float32,
 ) -> tuple[Float32[Array, "batch rows columns outputs"], BatchStats]:
     """The head with the batch's BN statistics, and the new `batch_stats` (running average, momentum 0.99).
 
-    `axis_name` names the mapped axis over which the statistics are averaged; the rest is as in `apply`.
+    `axis_name` names the mapped axis over which the statistics are averaged; `keys` has one random key for each image,
+    for a network with dropout, else ValueError; the rest is as in `apply`.
     """
     head, batch_stats, _ = apply_with_maps(
-        architecture, variables, images, layers=(), train=True, axis_name=axis_name, dtype=dtype
+        architecture, variables, images, layers=(), train=True, axis_name=axis_name, keys=keys, dtype=dtype
     )
     return head, batch_stats
 
@@ -267,6 +294,7 @@ def apply_with_maps(
     layers: Sequence[str],
     train: bool = False,
     axis_name: str | None = None,
+    keys: Key[Array, " batch"] | None = None,
     dtype: DTypeLike = jnp.float32,
 ) -> tuple[Float32[Array, "batch rows columns outputs"], BatchStats, dict[str, Float[Array, "batch _ _ _"]]]:
     """The head, the `batch_stats` after it, and {name: the map that it makes, in `dtype`} of the convolutions `layers`.
@@ -279,7 +307,7 @@ def apply_with_maps(
         raise ValueError(f"layers name {unknown[0]!r}, which is not a convolution; there are {', '.join(known)}")
     mutable = [name for name, wanted in (("batch_stats", train), (OUTPUTS, layers)) if wanted]
     network = Network(architecture, axis_name=axis_name, dtype=dtype)
-    head, updates = network.apply(variables, images, train=train, mutable=mutable)
+    head, updates = network.apply(variables, images, train=train, keys=keys, mutable=mutable)
     maps = {name: updates[OUTPUTS][name]["x"] for name in layers}
     return head, updates.get("batch_stats", variables["batch_stats"]), maps
 
@@ -298,7 +326,7 @@ def _apply_layer(layer: Layer, variables: Mapping[str, Mapping[str, AnyArray]], 
     def convolve(layer: Convolutional, x: Array) -> Array:
         return cast(Array, ConvolutionLayer(layer).apply(variables, x, False))
 
-    return _compute(layer, inputs, convolve)
+    return _compute(layer, inputs, convolve, lambda layer, x: x)
 
 
 def convolution_inputs(

@@ -22,7 +22,8 @@ def filter_fisher(architecture: Architecture, variables: Variables, batches: Ite
     """{convolution: (filters,)}: the sum over the images of (∂L/∂g)², g = 1 a gate on the filter's output channel.
 
     Liu et al. 2021, "Group Fisher Pruning for Practical Network Compression"; L is one image's region loss with the
-    running BN statistics. The leaky ReLU is positively homogeneous, so a gate behind it is one on scale and bias.
+    running BN statistics. The leaky ReLU is positively homogeneous, so a gate behind it is one on scale and bias. With
+    an activation that is not, such as tanh, the gate is before it.
 
     Args:
       architecture: a network with a region layer.

@@ -10,7 +10,8 @@ from typing import assert_never
 
 import numpy as np
 
-from yolojax.network import Architecture, Convolutional, Layer, Maxpool, Region, Reorg, Route, walk
+from yolojax.network import Architecture, Convolutional, Dropout, Layer, Maxpool, Region, Reorg, Route, walk
+from yolojax.network.activations import CONSTANT_AT_ZERO
 
 GRID_STEPS = 4  # of a grid, that a layer has to be wide for the grid to hold for it
 # A channel's origin: (layer of the convolution, filter); the image is layer -1.
@@ -34,7 +35,7 @@ def channel_origins(architecture: Architecture) -> list[Origins]:
                 return np.tile(inputs[0], (layer.stride**2, 1))
             case Route():
                 return np.concatenate(inputs)
-            case Maxpool() | Region():
+            case Maxpool() | Region() | Dropout():
                 return inputs[0]
             case _:
                 assert_never(layer)
@@ -45,9 +46,29 @@ def channel_origins(architecture: Architecture) -> list[Origins]:
 def group_sizes(architecture: Architecture) -> dict[str, int]:
     """{convolution: how many neighbouring filters are dropped together}; 0 for one whose filters all have to stay.
 
-    Those are the head, and convolutions that reach a reorg out of line with its groups. Through one reorg after another
-    the larger group is enough, not the product: an aligned group stays one in each block.
+    `reasons_to_stay` says which those are. Through one reorg after another the larger group is enough, not the
+    product: an aligned group stays one in each block.
     """
+    fixed, sizes = reasons_to_stay(architecture), _reorg_groups(architecture)
+    return {conv.name: 0 if conv.name in fixed else sizes[conv.index] for conv in architecture.convolutions}
+
+
+def reasons_to_stay(architecture: Architecture) -> dict[str, str]:
+    """{convolution whose filters cannot be removed exactly: why}, to follow "its filters cannot be removed"."""
+    heads, sizes = head_convolutions(architecture), _reorg_groups(architecture)
+    reasons = {}
+    for conv in architecture.convolutions:
+        if conv.name in heads:
+            reasons[conv.name] = "they are the output"
+        elif not sizes[conv.index]:
+            reasons[conv.name] = "they reach a reorg unaligned"
+        elif conv.layer.activation in CONSTANT_AT_ZERO:
+            reasons[conv.name] = f"a dropped one still gives {conv.layer.activation}(0), which is not 0"
+    return reasons
+
+
+def _reorg_groups(architecture: Architecture) -> dict[int, int]:
+    """{layer of a convolution: the group that the reorgs behind it keep together}; 0 where they keep none."""
     sizes = {conv.index: 1 for conv in architecture.convolutions}
     origins = channel_origins(architecture)
     for index, layer in enumerate(architecture.layers):
@@ -56,8 +77,7 @@ def group_sizes(architecture: Architecture) -> dict[str, int]:
             inputs = origins[source] if source >= 0 else np.zeros((0, 2), int)
             for conv in set(inputs[:, 0].tolist()) - {-1}:
                 sizes[conv] = math.lcm(sizes[conv], _aligned_size(inputs, conv, layer.stride**2))
-    heads = head_convolutions(architecture)
-    return {conv.name: 0 if conv.name in heads else sizes[conv.index] for conv in architecture.convolutions}
+    return sizes
 
 
 def grid_unit(filters: int, size: int, multiple: int) -> int:

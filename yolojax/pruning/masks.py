@@ -11,7 +11,7 @@ from jaxtyping import Bool
 from yolojax.network import AnyArray, Architecture, BatchStats, Leaf, Masks, Params
 from yolojax.pruning.criteria import DEFAULT_CRITERIA, SCOPES
 from yolojax.pruning.erdos_renyi import erdos_renyi_counts
-from yolojax.pruning.groups import grid_unit, group_sizes
+from yolojax.pruning.groups import grid_unit, group_sizes, reasons_to_stay
 from yolojax.pruning.prunable import Kind, prunable, total
 from yolojax.pruning.scores import AnyCriterion, Batches, resolve
 from yolojax.pruning.scores import scores as make_scores
@@ -123,7 +123,8 @@ def filter_masks(
     if isinstance(amount, Mapping) and (
         fixed := [name for name, part in amount.items() if part and not sizes.get(name, 1)]
     ):
-        raise ValueError(f"amount names {fixed[0]}, whose filters all have to stay; leave it out")
+        why = reasons_to_stay(architecture)[fixed[0]]
+        raise ValueError(f"amount names {fixed[0]}, whose filters all have to stay: {why}; leave it out")
     counts = prunable(architecture, "filter", exclude)
     parts = _parts(architecture, amount, scope, counts, total(architecture, "filter"))
     scores = make_scores(criterion, architecture, params, kind="filter", batch_stats=batch_stats, batches=batches)

@@ -14,7 +14,7 @@ from yolojax.network import (
     check_variables,
     with_filters,
 )
-from yolojax.pruning.groups import channel_origins, group_sizes
+from yolojax.pruning.groups import channel_origins, group_sizes, reasons_to_stay
 
 
 def remove_filters(
@@ -33,7 +33,7 @@ def remove_filters(
 
     Raises:
       ValueError: variables or masks do not fit the architecture, or a filter is dropped that cannot be removed exactly:
-        one of the head, part of a group before a reorg, or all filters of a layer.
+        one of the head, part of a group before a reorg, one that `reasons_to_stay` names, or all filters of a layer.
     """
     check_variables(architecture, variables)
     check_masks(variables["params"], masks)
@@ -67,7 +67,7 @@ def kept_channels(architecture: Architecture, masks: Masks) -> dict[str, Int[np.
 
 
 def _check_removable(architecture: Architecture, kept: Mapping[str, np.ndarray]) -> None:
-    sizes = group_sizes(architecture)
+    sizes, reasons = group_sizes(architecture), reasons_to_stay(architecture)
     for conv in architecture.convolutions:
         filters, size = kept[conv.name], sizes[conv.name]
         if len(filters) == conv.layer.filters:
@@ -75,9 +75,7 @@ def _check_removable(architecture: Architecture, kept: Mapping[str, np.ndarray])
         if not len(filters):
             raise ValueError(f"{conv.name}: all {conv.layer.filters} filters are dropped; keep at least one")
         if size == 0:
-            raise ValueError(
-                f"{conv.name}: its filters cannot be removed, they are the output or reach a reorg unaligned; keep all"
-            )
+            raise ValueError(f"{conv.name}: its filters cannot be removed, {reasons[conv.name]}; keep all")
         left = np.bincount(filters // size, minlength=conv.layer.filters // size)
         broken = np.flatnonzero((left != 0) & (left != size)) * size
         if broken.size:

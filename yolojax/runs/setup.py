@@ -115,7 +115,7 @@ def make_anchors(settings: ModelSettings, dataset: data.Dataset, *, size: int, s
     if settings.anchors == "cfg":
         return ()
     architecture = darknet.read_cfg(settings.cfg)
-    sizes = data.box_sizes(dataset) * (size // architecture.stride)
+    sizes = data.box_sizes(dataset) * architecture.shapes_at(size, size)[-1].width
     anchors = detection.kmeans_anchors(sizes, len(architecture.region.anchors), seed=seed)
     logging.info(
         "k-means anchors (cells): %s; mean IoU %.3f", anchors.round(2).tolist(), detection.mean_iou(sizes, anchors)

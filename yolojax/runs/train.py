@@ -141,7 +141,12 @@ def compile_step(
             loss_fn=None if about.labels == "teacher" else loss_fn,
         )
     return training.compile_train_step(
-        architecture, optimizer, loss_fn=loss_fn, teacher=lessons, dtype=setup.DTYPES[settings.model.dtype]
+        architecture,
+        optimizer,
+        loss_fn=loss_fn,
+        teacher=lessons,
+        seed=about.seed,
+        dtype=setup.DTYPES[settings.model.dtype],
     )
 
 

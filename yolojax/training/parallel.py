@@ -61,6 +61,7 @@ def compile_train_step(
     *,
     loss_fn: LossFn | None = None,
     teacher: Teacher | None = None,
+    seed: int = 0,
     dtype: DTypeLike = jnp.float32,
 ) -> StepFn:
     """`step(replicated state, host batch) -> (replicated state, metrics)`; the given state is consumed.
@@ -77,6 +78,7 @@ def compile_train_step(
         loss_fn=loss_fn or region_loss(architecture),
         axis_name=AXIS,
         layers=tuple(teacher.kept) if teacher else (),
+        seed=seed,
         dtype=dtype,
     )
     mapped = jax.pmap(step, axis_name=AXIS, donate_argnums=0)

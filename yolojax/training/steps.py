@@ -8,12 +8,12 @@ import numpy as np
 import optax
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Key, UInt8
 
 from yolojax import detection, network
 from yolojax.network import BatchStats, Params, Variables
 from yolojax.training.losses import Batch, LossFn, Scalar
-from yolojax.training.state import TrainState
+from yolojax.training.state import Count, TrainState
 
 
 def train_step(
@@ -25,6 +25,7 @@ def train_step(
     loss_fn: LossFn,
     axis_name: str,
     layers: Sequence[str] = (),
+    seed: int = 0,
     dtype: DTypeLike = jnp.float32,
 ) -> tuple[TrainState, dict[str, Scalar]]:
     """One step on the mean loss of the whole batch.
@@ -37,6 +38,7 @@ def train_step(
       loss_fn: what is minimised, such as `region_loss(architecture)`.
       axis_name: the mapped axis over which gradients, BN statistics and metrics are averaged.
       layers: convolutions whose maps the loss takes, as leaves of the batch of these names.
+      seed: of what a network with dropout drops.
       dtype: what to compute in; parameters stay float32.
 
     Returns:
@@ -45,11 +47,13 @@ def train_step(
     # Darknet counts a batch as seen before its forward pass.
     seen = state.seen + batch["image"].shape[0] * lax.psum(1, axis_name)
 
+    keys = _image_keys(seed, state.step, batch["image"].shape[0], axis_name) if architecture.has_dropout else None
+
     def loss(params: Params) -> tuple[Scalar, tuple[BatchStats, dict[str, Scalar]]]:
         variables = {"params": params, "batch_stats": state.batch_stats}
         images = network.to_float(batch["image"])
         head, batch_stats, maps = network.apply_with_maps(
-            architecture, variables, images, layers=layers, train=True, axis_name=axis_name, dtype=dtype
+            architecture, variables, images, layers=layers, train=True, axis_name=axis_name, keys=keys, dtype=dtype
         )
         terms = loss_fn(head, {**batch, **maps}, seen=seen)
         return sum(terms.values(), start=jnp.zeros(())), (batch_stats, terms)
@@ -65,6 +69,19 @@ def train_step(
         opt_state=opt_state,
     )
     return state, {**terms, "loss": sum(terms.values(), start=jnp.zeros(()))}
+
+
+def _image_keys(seed: int, step: Count, images: int, axis_name: str) -> Key[jax.Array, " images"]:
+    """A random key for each image of this device's share, by the step and the image's place in the whole batch.
+
+    So it is the same on any number of devices and processes, and in a run that was stopped and goes on. Of p processes
+    each has every p-th image of the batch (`data.train_batches`).
+    """
+    processes = jax.process_count()
+    devices = lax.psum(1, axis_name) // processes
+    process, device = jnp.divmod(lax.axis_index(axis_name), devices)
+    places = process + processes * (device * images + jnp.arange(images, dtype=jnp.int32))
+    return jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(jax.random.key(seed), step), places)
 
 
 def teacher_step(
