@@ -18,7 +18,7 @@ from yolojax.data.images import decode_image, image_size
 from yolojax.data.preparation import prepare
 from yolojax.data.records import Record, Records, classes_key
 from yolojax.data.sources import find_source
-from yolojax.data.splits import split_name
+from yolojax.data.splits import parts_of, split_name
 from yolojax.detection import Objects
 
 
@@ -138,10 +138,7 @@ def _image_id(record: Record) -> str:
 
 def _parts(builder: tfds.core.DatasetBuilder, split: str) -> list[str]:
     """The splits of a builder that make up `split`."""
-    available = builder.info.splits
-    if split == "trainval" and "trainval" not in available:
-        return [part for part in ("train", "validation") if part in available]
-    return [split]
+    return parts_of(split, builder.info.splits) or [split]
 
 
 def _objects(builders: Sequence[tfds.core.DatasetBuilder], split: str) -> collections.Counter[str]:
