@@ -87,6 +87,18 @@ def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: S
     return Dataset(classes, records, f"{spec} {split} ({len(records)} images)")
 
 
+def class_names(spec: str, split: str, data_dir: str | None = None) -> tuple[str, ...]:
+    """The classes of a labelled split, as the data have them; nothing is prepared.
+
+    Raises ValueError as `open_dataset` does, and for a source without labels.
+    """
+    split = split_name(split)
+    source, argument = find_source(spec, split)
+    if source.build is None:
+        raise ValueError(f"{spec} has no labels, so its classes are unknown")
+    return tuple(source.build(argument, split, None, data_dir or None)[0].info.features["labels"].feature.names)
+
+
 class Concatenated:
     """The records of several parts, one after the other."""
 
