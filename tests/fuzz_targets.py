@@ -15,7 +15,7 @@ import numpy as np
 
 from tests import helpers
 from yolojax import darknet, detection
-from yolojax.data import annotations, devkit, devkit_xml, images
+from yolojax.data import annotations, coco_json, devkit_layout, devkit_xml, images, yolo_labels, yolo_yaml
 from yolojax.export import compressed, container
 from yolojax.network import Architecture, Convolutional, Maxpool, Net
 from yolojax.pruning.sensitivity_file import read_sensitivity
@@ -37,6 +37,11 @@ XML = (
     "<difficult>0</difficult><truncated>1</truncated><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax>"
     "<ymax>39.5</ymax></bndbox></object></annotation>"
 )
+COCO = {
+    "images": [{"id": 1, "file_name": "a/1.jpg"}],
+    "annotations": [{"image_id": 1, "category_id": 2, "bbox": [2, 3, 10, 12.5], "iscrowd": 0}],
+    "categories": [{"id": 2, "name": "red"}],
+}
 ANALYSIS = {
     "method": "filter",
     "amounts": [0.2, 0.5],
@@ -94,7 +99,7 @@ def _read_annotation(data: bytes, folder: pathlib.Path) -> None:
 def _read_list(data: bytes, folder: pathlib.Path) -> None:
     (folder / "ImageSets/Main").mkdir(parents=True, exist_ok=True)
     _write(data, folder, "ImageSets/Main/test.txt")
-    for image_id in devkit.read_split(folder, "test"):
+    for image_id in devkit_layout.read_split(folder, "test"):
         path = (folder / "Annotations" / f"{image_id}.xml").resolve()
         assert path.parent == (folder / "Annotations").resolve(), image_id
 
@@ -110,6 +115,23 @@ def _read_detections(data: bytes, folder: pathlib.Path) -> None:
 def _read_names(data: bytes, folder: pathlib.Path) -> None:
     names = darknet.read_names(_write(data, folder, "f.names"))
     assert len(set(names)) == len(names) > 0
+
+
+def _read_yolo_labels(data: bytes, folder: pathlib.Path) -> None:
+    found = yolo_labels.parse_labels(data, NAMES, 60, 40, "f.txt")
+    assert np.isfinite([item.box for item in found]).all()
+    annotations.clean_objects(found, 60, 40, NAMES, annotations.Counts())
+
+
+def _read_data_yaml(data: bytes, folder: pathlib.Path) -> None:
+    described = yolo_yaml.read_data_yaml(_write(data, folder, "data.yaml"))
+    assert len(set(described.names)) == len(described.names)
+
+
+def _read_coco(data: bytes, folder: pathlib.Path) -> None:
+    content = coco_json.read_coco(_write(data, folder, "coco.json"))
+    assert all((folder / name).resolve().is_relative_to(folder.resolve()) for name in content.images)
+    assert all(np.isfinite([item.box for item in found]).all() for found in content.images.values())
 
 
 def _read_image(data: bytes, folder: pathlib.Path) -> None:
@@ -174,6 +196,15 @@ TARGETS = {
         _read_list, lambda _: [b"000001\n000002 -1\n", "é 1\r\n".encode()], (b"../", b"/", b"\\", b".")
     ),
     "detections": Target(_read_detections, lambda _: [b"000001 0.5 3 4 20.5 30\n" * 2], (b"nan", b"1e999", b"000002")),
+    "YOLO labels": Target(
+        _read_yolo_labels, lambda _: [b"0 0.5 0.5 0.25 0.2\n1 0.1 0.1 0.9 0.1 0.5 0.9\n"], (b"nan", b"1e999", b"-1")
+    ),
+    "data.yaml": Target(
+        _read_data_yaml,
+        lambda _: [b"path: .\ntrain: ../a\nval: [b, c.txt]\nnc: 2\nnames: {0: red, 1: blue}\n", b"names: [red, 7]\n"],
+        (b"!!", b"&a", b"*a", b"<<:", b"[", b"? "),
+    ),
+    "COCO json": Target(_read_coco, lambda _: [json.dumps(COCO).encode()], (b"NaN", b"null", b"../", b"1e999", b"[[")),
     "names": Target(_read_names, lambda _: [b"blue\nred\n", "café\r\n".encode()]),
     "image": Target(_read_image, _image_seeds, (b"\xff\xda", b"\xff\xc0", b"\xff\xc2", b"IDAT", b"IEND", b"\xff\xff")),
     "sensitivity": Target(

@@ -6,7 +6,8 @@ import pytest
 from tests.data.tiny import write_devkit, xml
 from yolojax.data import Annotation, AnnotationError, read_annotations
 from yolojax.data.annotations import Counts, Found, clean_objects, to_objects
-from yolojax.data.devkit import find_devkit, read_names, read_split
+from yolojax.data.devkit import read_names
+from yolojax.data.devkit_layout import Part, find_set, read_split
 from yolojax.data.devkit_xml import MAX_BYTES, parse_annotation
 
 FULL = b"""<annotation><folder>VOC2007</folder><size><width>353</width><height>500</height><depth>3</depth></size>
@@ -98,12 +99,13 @@ def test_to_objects():
 
 def test_a_devkit_is_found_as_such_or_inside(tmp_path):
     inner = write_devkit(tmp_path / "VOCdevkit" / "VOC2007", {}, train="1")
-    assert find_devkit(inner) == find_devkit(tmp_path / "VOCdevkit") == find_devkit(tmp_path) == inner
+    places = (inner, tmp_path / "VOCdevkit", tmp_path)
+    assert [find_set(place).root for place in places] == [inner] * 3
     write_devkit(tmp_path / "VOCdevkit" / "VOC2012", {}, train="1")
     with pytest.raises(ValueError, match=r"2 devkit folders in it, expected one"):
-        find_devkit(tmp_path)
+        find_set(tmp_path)
     with pytest.raises(ValueError, match=r"no Annotations/ and ImageSets/Main/ in it"):
-        find_devkit(tmp_path / "elsewhere")
+        find_set(tmp_path / "elsewhere")
 
 
 def test_a_list_gives_each_image_once(tmp_path):
@@ -127,9 +129,13 @@ def test_a_list_cannot_leave_the_folder(tmp_path, image_id):
 def test_names_come_from_the_annotations_sorted(tmp_path):
     files = {"a": (None, xml(("dog", 1, 1, 9, 9), ("cat", 1, 1, 9, 9))), "b": (None, xml(("ant", 1, 1, 9, 9)))}
     devkit = write_devkit(tmp_path, files, train="a b c")
-    assert read_names(devkit, ["a", "b", "c"]) == ("ant", "cat", "dog")
+
+    def part(*ids):
+        return Part(devkit / "JPEGImages", devkit / "Annotations", {one: one for one in ids})
+
+    assert read_names("here", [part("a", "b"), part("b", "c")]) == ("ant", "cat", "dog")
     with pytest.raises(ValueError, match="its annotations have no objects"):
-        read_names(devkit, ["c"])
+        read_names("here", [part("c")])
 
 
 def test_read_annotations_needs_no_image(tmp_path):

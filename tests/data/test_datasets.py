@@ -187,7 +187,8 @@ def test_box_sizes(six):
 
 @pytest.mark.parametrize("spec", ["voc2008", "devkit:", "devkit", "voc2007:/x", "images", "shapes:9", ""])
 def test_an_unknown_spec(spec, tmp_path):
-    with pytest.raises(ValueError, match="expected voc2007, voc2012, voc0712, devkit:FOLDER, images:FOLDER or shapes"):
+    expected = "expected voc2007, voc2012, voc0712, devkit:FOLDER, yolo:PATH, coco:PATH, images:FOLDER or shapes"
+    with pytest.raises(ValueError, match=expected):
         data.open_dataset(spec, "train", data_dir=str(tmp_path))
 
 

@@ -109,10 +109,12 @@ def test_a_class_name_that_no_names_file_can_hold(csv_source, tmp_path):
 def test_help_and_errors_come_from_the_registry(csv_source, tmp_path):
     assert describe_sources() == (
         "voc2007 (PASCAL VOC), voc2012 (its test annotations are not public), voc0712 (both; the test split is "
-        "VOC2007's), devkit:FOLDER (a folder in VOC's layout), images:FOLDER (any pictures, without labels), shapes "
+        "VOC2007's), devkit:FOLDER (a folder in VOC's layout), yolo:PATH (a folder with YOLO's text labels, or its "
+        "data.yaml), "
+        "coco:PATH (a folder with COCO's JSON, or the file), images:FOLDER (any pictures, without labels), shapes "
         "(generated) or csv:FOLDER (images and a CSV of boxes)"
     )
-    with pytest.raises(ValueError, match=r"data 'coco', expected voc2007, .*, shapes or csv:FOLDER"):
-        open_dataset("coco", "train", data_dir=str(tmp_path))
+    with pytest.raises(ValueError, match=r"data 'kitti', expected voc2007, .*, shapes or csv:FOLDER"):
+        open_dataset("kitti", "train", data_dir=str(tmp_path))
     with pytest.raises(ValueError, match=r"split 'validation' of csv:FOLDER \(images .*\), expected train$"):
         open_dataset("csv:/x", "validation", data_dir=str(tmp_path))

@@ -20,7 +20,7 @@ def save(architecture: Architecture, variables: Variables, cfg: Path, weights: P
 
 
 def load_backbone(architecture: Architecture, variables: Variables, path: Path, cutoff: int) -> Variables:
-    """`variables` with the first `cutoff` layers from a truncated file, as in `darknet19_448.conv.23` with 23."""
+    """`variables` with the first `cutoff` layers of a file, whole or truncated: `darknet19_448.conv.23` with 23."""
     check_variables(architecture, variables)
     backbone = read_weights(architecture, path, cutoff=cutoff)
     return {collection: {**variables[collection], **backbone[collection]} for collection in backbone}

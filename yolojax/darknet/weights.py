@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
+from absl import logging
 from jaxtyping import Float32
 
 from yolojax.files import Path, replacing
@@ -83,8 +84,8 @@ def read_weights(architecture: Architecture, path: Path, *, cutoff: int | None =
     Args:
       architecture: settles what the file must hold, to the byte.
       path: the file.
-      cutoff: the file holds only the first `cutoff` layers (Darknet's `partial`: 23 for `darknet19_448.conv.23`); the
-        result has only their leaves.
+      cutoff: only the first `cutoff` layers are read (23 for `darknet19_448.conv.23`), and the result has only their
+        leaves. The file may go on, as that of a whole network does; the log says how much is left.
 
     Raises:
       WeightsError: the file is too short or too long (found before anything large is read), has no proper header, or
@@ -93,7 +94,7 @@ def read_weights(architecture: Architecture, path: Path, *, cutoff: int | None =
     architecture = truncated(architecture, cutoff)
     header = read_header(path)
     with open(path, "rb") as file:
-        _check_size(architecture, path, header, os.fstat(file.fileno()).st_size)
+        _check_size(architecture, path, header, os.fstat(file.fileno()).st_size, may_go_on=cutoff is not None)
         file.seek(header.size)
         variables: dict[str, dict[str, dict[str, np.ndarray]]] = {"params": {}, "batch_stats": {}}
         for slot in _slots(architecture):
@@ -166,11 +167,13 @@ def _convolution_slots(conv: ConvolutionInfo) -> Iterator[Slot]:
     yield Slot("params", conv.name, "kernel", conv.kernel_shape)
 
 
-def _check_size(architecture: Architecture, path: Path, header: Header, found: int) -> None:
+def _check_size(architecture: Architecture, path: Path, header: Header, found: int, *, may_go_on: bool) -> None:
     slots = list(_slots(architecture))
     expected = header.size + sum(slot.size for slot in slots)
-    if found > expected:
-        last = slots[-1].layer if slots else "the header"
+    last = slots[-1].layer if slots else "the header"
+    if found > expected and may_go_on:
+        logging.info("%s: read up to %s; %d of its %d bytes are left", path, last, found - expected, found)
+    elif found > expected:
         raise WeightsError(f"{path}: {found} bytes, expected {expected}: {found - expected} are left after {last}")
     end = header.size
     for slot in slots:

@@ -2,7 +2,7 @@
 
 from yolojax.data.annotations import Annotation, AnnotationError, Found
 from yolojax.data.augment import AugmentConfig, augment
-from yolojax.data.datasets import Dataset, box_sizes, open_dataset
+from yolojax.data.datasets import Dataset, box_sizes, class_names, open_dataset
 from yolojax.data.devkit import read_annotations
 from yolojax.data.images import decode_image, encode_png, read_image
 from yolojax.data.listing import Listing, listing_builder
@@ -25,6 +25,7 @@ __all__ = [
     "augment",
     "box_sizes",
     "check_source",
+    "class_names",
     "decode_image",
     "describe_sources",
     "encode_png",

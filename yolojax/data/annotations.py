@@ -6,7 +6,7 @@
 | a box partly outside the image | clipped, counted |
 | a box wholly outside | dropped, counted |
 | an object of a class that is not in the names | dropped, counted |
-| an image without objects | kept |
+| an image without objects, or without a file of YOLO labels | kept |
 | a grey or CMYK image | read as RGB |
 | a listed image, or its annotation, that is missing | skipped, counted |
 | an image that cannot be decoded, or ends too early | skipped, counted |

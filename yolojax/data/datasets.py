@@ -18,7 +18,7 @@ from yolojax.data.images import decode_image, image_size
 from yolojax.data.preparation import prepare
 from yolojax.data.records import Record, Records, classes_key
 from yolojax.data.sources import find_source
-from yolojax.data.splits import split_name
+from yolojax.data.splits import parts_of, split_name
 from yolojax.detection import Objects
 
 
@@ -87,6 +87,18 @@ def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: S
     return Dataset(classes, records, f"{spec} {split} ({len(records)} images)")
 
 
+def class_names(spec: str, split: str, data_dir: str | None = None) -> tuple[str, ...]:
+    """The classes of a labelled split, as the data have them; nothing is prepared.
+
+    Raises ValueError as `open_dataset` does, and for a source without labels.
+    """
+    split = split_name(split)
+    source, argument = find_source(spec, split)
+    if source.build is None:
+        raise ValueError(f"{spec} has no labels, so its classes are unknown")
+    return tuple(source.build(argument, split, None, data_dir or None)[0].info.features["labels"].feature.names)
+
+
 class Concatenated:
     """The records of several parts, one after the other."""
 
@@ -138,10 +150,7 @@ def _image_id(record: Record) -> str:
 
 def _parts(builder: tfds.core.DatasetBuilder, split: str) -> list[str]:
     """The splits of a builder that make up `split`."""
-    available = builder.info.splits
-    if split == "trainval" and "trainval" not in available:
-        return [part for part in ("train", "validation") if part in available]
-    return [split]
+    return parts_of(split, builder.info.splits) or [split]
 
 
 def _objects(builders: Sequence[tfds.core.DatasetBuilder], split: str) -> collections.Counter[str]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import tensorflow_datasets as tfds
 
-from yolojax.data import devkit, shapes, unlabelled, voc
+from yolojax.data import coco, devkit, shapes, unlabelled, voc, yolo
 from yolojax.data.records import Records
-from yolojax.data.splits import SPLITS, split_name
+from yolojax.data.splits import SPLITS, parts_of, split_name
 
 Build = Callable[[str, str, Sequence[str] | None, str | None], Sequence[tfds.core.DatasetBuilder]]
 """(argument, split, names, data_dir) -> the TFDS builders whose records together are the split.
@@ -76,8 +76,24 @@ SOURCES: dict[str, Source] = {
             "a folder in VOC's layout",
             devkit.builders,
             argument="FOLDER",
-            check=devkit.find_devkit,
+            check=devkit.find_splits,
             find_splits=devkit.find_splits,
+        ),
+        Source(
+            "yolo",
+            "a folder with YOLO's text labels, or its data.yaml",
+            yolo.builders,
+            argument="PATH",
+            check=yolo.find_splits,
+            find_splits=yolo.find_splits,
+        ),
+        Source(
+            "coco",
+            "a folder with COCO's JSON, or the file",
+            coco.builders,
+            argument="PATH",
+            check=coco.find_files,
+            find_splits=coco.find_splits,
         ),
         Source(
             "images",
@@ -109,7 +125,7 @@ def find_source(spec: str, split: str) -> tuple[Source, str]:
         raise ValueError(f"split {split!r} of {source.form} ({source.description}), expected {_either(source.splits)}")
     if source.find_splits:
         found = source.find_splits(argument)
-        if split not in found and not (split == "trainval" and "train" in found):
+        if not parts_of(split, found):
             raise ValueError(f"{spec} has no {split} split; it has {', '.join(found) or 'none that lists an image'}")
     return source, argument
 

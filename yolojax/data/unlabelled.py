@@ -6,16 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from yolojax.data import folders
 from yolojax.data.annotations import Counts
 from yolojax.data.images import MAX_IMAGE_BYTES, is_whole
 from yolojax.data.listing import read_if_there
 from yolojax.data.records import Record, RecordObjects
 from yolojax.files import read_bytes
-
-SUFFIXES = (".jpg", ".jpeg", ".png")
-# Of each five pictures in order, those of a split: what is measured on is not what was calibrated on.
-FIFTHS = {"train": (0, 1, 2), "validation": (3,), "trainval": (0, 1, 2, 3), "test": (4,)}
-FEW = 25  # with fewer, a fifth is too small to measure on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,9 +43,8 @@ def read_folder(folder: str, split: str) -> tuple[Pictures, str]:
     read; one that ends too early, or is none, is skipped and counted in the log.
     """
     root, names = pathlib.Path(folder).expanduser(), list_pictures(folder)
-    few = len(names) < FEW
-    if not few:
-        names = [name for position, name in enumerate(names) if position % 5 in FIFTHS[split]]
+    few = len(names) < folders.FEW
+    names = folders.fifths(names)[split]
     counts = Counts()
     pictures = Pictures(root, [name for name in names if _is_usable(root / name, counts)])
     if not pictures.names:
@@ -63,10 +58,11 @@ def list_pictures(folder: str) -> list[str]:
     root = pathlib.Path(folder).expanduser()
     if not root.is_dir():
         raise ValueError(f"{folder}: no such folder, expected one of pictures")
-    found = [path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+    found = folders.list_pictures(root)
     if not found:
-        raise ValueError(f"{folder}: no picture in it or in the folders below it, expected {', '.join(SUFFIXES)} files")
-    return sorted(path.relative_to(root).as_posix() for path in found)
+        suffixes = ", ".join(folders.SUFFIXES)
+        raise ValueError(f"{folder}: no picture in it or in the folders below it, expected {suffixes} files")
+    return [path.relative_to(root).as_posix() for path in found]
 
 
 def _is_usable(path: pathlib.Path, counts: Counts) -> bool:

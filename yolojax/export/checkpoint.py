@@ -63,7 +63,7 @@ def load_model(path: Path) -> Model:
 class CheckpointOptions:
     """A backbone becomes a checkpoint of the whole network, with random later layers."""
 
-    cutoff: int = option(0, "the .weights file holds this many layers only (a backbone).")
+    cutoff: int = option(0, "only this many layers, the first: a backbone.")
     seed: int = option(0, "of the layers that a backbone does not hold.")
 
 

@@ -5,7 +5,7 @@ import pathlib
 
 import jax
 
-from yolojax import darknet
+from yolojax import darknet, network
 from yolojax.export.card import Facts, Interface, head, images, write_card
 from yolojax.export.format import Format, option
 from yolojax.files import Path, write_text
@@ -44,7 +44,7 @@ def darknet_interface(architecture: Architecture) -> Interface:
 class DarknetOptions:
     """With `cutoff`, only the first layers are written, alone (`darknet partial`)."""
 
-    cutoff: int = option(0, "the .weights file holds this many layers only (a backbone).")
+    cutoff: int = option(0, "only this many layers, the first: a backbone.")
 
 
 def _write(path: pathlib.Path, model: Model, facts: Facts, options: DarknetOptions) -> pathlib.Path:
@@ -55,6 +55,18 @@ def _write(path: pathlib.Path, model: Model, facts: Facts, options: DarknetOptio
     save_darknet(model, path)
     write_card(path, model.architecture, model.variables, darknet_interface(model.architecture), facts)
     return path
+
+
+def _open_to_cut(source: str, cfg: str, options: DarknetOptions) -> Model | None:
+    """The first layers of any `.weights` file that a `.cfg` begins like, whatever follows in the two."""
+    path = pathlib.Path(source)
+    layers = pathlib.Path(cfg or path.with_suffix(".cfg"))
+    if not options.cutoff or path.is_dir() or not (cfg or path.suffix == ".weights") or not layers.exists():
+        return None
+    architecture = darknet.read_cfg(layers)
+    variables = network.init(architecture, jax.random.key(0))  # beyond the cut, and not written
+    backbone = darknet.load_backbone(architecture, variables, source, options.cutoff)
+    return Model(architecture, backbone, seen=darknet.read_header(path).seen)
 
 
 def _read(path: pathlib.Path, cfg: Path | None) -> Model:
@@ -75,4 +87,5 @@ FORMAT = Format(
     recognises=lambda path: not path.is_dir(),  # Darknet's files end in anything: darknet19_448.conv.23
     read=_read,
     options=DarknetOptions,
+    open_source=_open_to_cut,
 )

@@ -23,9 +23,9 @@ def convert(
       cfg: the .cfg of a .weights file; by default beside it.
       names: a file of class names.
       size: of the input in pixels; 0 for the one in the .cfg.
-      **options: the format's own, as `export.format_options` lists them: `nms=True` for onnx. With `cutoff` the
-        .weights file holds the layers 0..cutoff-1 only: the source's, for orbax, where the later layers are then
-        random, by `seed`; and for darknet the one that is written.
+      **options: the format's own, as `export.format_options` lists them: `nms=True` for onnx. With `cutoff`
+        only layers 0..cutoff-1 count: those that are read, for orbax, where the later ones are then random, by `seed`;
+        and those that are written, for darknet, from any .weights file that begins as its .cfg does.
 
     Raises:
       ValueError: what is missing, does not fit, or does not go together.

@@ -110,11 +110,12 @@ def plain_batches(settings: Settings, dataset: data.Dataset, images: int) -> Ite
     return itertools.islice(batches, -(-images // settings.train.batch_size))
 
 
-def make_anchors(settings: ModelSettings, dataset: data.Dataset, *, size: int, seed: int) -> Anchors:
+def make_anchors(
+    settings: ModelSettings, architecture: Architecture, dataset: data.Dataset, *, size: int, seed: int
+) -> Anchors:
     """Anchors by k-means over the training set's shapes, in cells of the head at `size` pixels; () for the cfg's."""
     if settings.anchors == "cfg":
         return ()
-    architecture = darknet.read_cfg(settings.cfg)
     sizes = data.box_sizes(dataset) * architecture.shapes_at(size, size)[-1].width
     anchors = detection.kmeans_anchors(sizes, len(architecture.region.anchors), seed=seed)
     logging.info(

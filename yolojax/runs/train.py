@@ -13,14 +13,14 @@ from absl import logging
 from yolojax import darknet, data, export, training
 from yolojax.files import Path, write_json
 from yolojax.network import Architecture, Masks, Model, Variables
-from yolojax.runs import labels, rounds, setup
+from yolojax.runs import labels, rounds, setup, transfer
 from yolojax.runs.workdir import claim
 from yolojax.settings import Settings, TrainSettings
 
 
 def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
     """Trains and measures; leaves in `workdir` checkpoints, model.cfg/.weights/.names, evaluation.json."""
-    start = setup.open_start(settings) if settings.model.start else None
+    start = transfer.open_start(settings) if settings.model.start else None
     settings.train.check()
     if settings.train.taught:
         raise ValueError(
@@ -37,9 +37,13 @@ def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
 
 def train_and_measure(settings: Settings, start: Model | None, workdir: pathlib.Path) -> training.Evaluation:
     """`run_training` in a folder that is claimed; without a `start` the network is new."""
-    train_set = setup.open_split(settings.data, settings.data.train_split, start.names if start else ())
+    other = transfer.other_classes(settings, start) if start else ()
+    train_set = setup.open_split(settings.data, settings.data.train_split, other or (start.names if start else ()))
     eval_set = setup.open_split(settings.data, settings.data.eval_split, train_set.names)
-    model = start or new_network(settings, train_set)
+    if start and other:
+        model = transfer.with_new_head(settings, start, train_set)
+    else:
+        model = start or new_network(settings, train_set)
     training.require_names(model, train_set.names, train_set.description)
     model = setup.at_size(settings, dataclasses.replace(model, names=train_set.names))
     evaluator = setup.make_evaluator(settings, model.architecture, eval_set)
@@ -59,7 +63,9 @@ def new_network(settings: Settings, train_set: data.Dataset) -> Model:
         settings.model.cfg,
         train_set.names,
         seed=seed,
-        anchors=setup.make_anchors(settings.model, train_set, size=size, seed=seed),
+        anchors=setup.make_anchors(
+            settings.model, darknet.read_cfg(settings.model.cfg), train_set, size=size, seed=seed
+        ),
         backbone=settings.model.backbone,
         cutoff=settings.model.cutoff,
     )

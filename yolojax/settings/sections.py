@@ -14,9 +14,12 @@ class ModelSettings(Section):
     name: ClassVar[str] = "model"
     start: str = option("", "a file of a network, a checkpoint folder or workdir of a run; empty: random weights")
     cfg: str = option("third_party/darknet/yolov2-voc.cfg", "the layers, where the start does not give them")
-    backbone: str = option("", "a truncated .weights file (darknet19_448.conv.23), with `cutoff` layers")
-    cutoff: int = option(23, "layers that the backbone holds", least=0)
+    backbone: str = option("", "a .weights file of which the first `cutoff` layers are taken, as darknet19_448.conv.23")
+    cutoff: int = option(23, "layers that are taken of the backbone", least=0)
     anchors: str = option("cfg", "the cfg's, or by k-means over the training set's shapes", choices=("cfg", "kmeans"))
+    transfer: bool = option(
+        True, "train: on data of other classes than the start's, a new head; else that is an error", free=True
+    )
     dtype: str = option("float32", "what to compute in; parameters stay float32", choices=("float32", "bfloat16"))
 
 

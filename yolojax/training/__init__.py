@@ -14,7 +14,7 @@ from yolojax.training.input_size import choose_size, own_size, with_size
 from yolojax.training.loop import LoopSettings, fit
 from yolojax.training.losses import LOSSES, LossFn, region_loss
 from yolojax.training.metrics import read_metrics
-from yolojax.training.models import new_model, require_names
+from yolojax.training.models import new_head, new_model, require_names
 from yolojax.training.optimizer import OPTIMIZERS, SCHEDULES, learning_rate_schedule, make_optimizer
 from yolojax.training.parallel import (
     StepFn,
@@ -53,6 +53,7 @@ __all__ = [
     "make_optimizer",
     "make_teacher",
     "map_distance",
+    "new_head",
     "new_model",
     "own_size",
     "read_metrics",

@@ -14,6 +14,26 @@ def require_names(model: Model | runtimes.Program, names: tuple[str, ...], sourc
         raise ValueError(f"the network detects {has}; {source} has {', '.join(names)}")
 
 
+def new_head(
+    model: Model, names: tuple[str, ...], *, seed: int, anchors: tuple[tuple[float, float], ...] = ()
+) -> Model:
+    """The model for other classes: a random head, all layers before it kept, and no image seen.
+
+    Args:
+      model: of any classes.
+      names: class names.
+      seed: of the head's random kernel.
+      anchors: in place of the model's, in cells.
+    """
+    architecture = network.for_classes(model.architecture, len(names), anchors)
+    head, fresh = architecture.head_name, network.init(architecture, jax.random.key(seed))
+    variables = {
+        collection: {name: fresh[collection][name] if name == head else layer for name, layer in layers.items()}
+        for collection, layers in model.variables.items()
+    }
+    return Model(architecture, variables, names)
+
+
 def new_model(
     cfg: str,
     names: tuple[str, ...],
@@ -30,8 +50,8 @@ def new_model(
       names: class names.
       seed: of the random kernels.
       anchors: in place of the cfg's, in cells.
-      backbone: a truncated .weights file (`darknet19_448.conv.23`) that holds layers 0..cutoff-1.
-      cutoff: how many layers it holds.
+      backbone: a .weights file that begins with layers 0..cutoff-1, such as `darknet19_448.conv.23`.
+      cutoff: how many layers are taken from it.
     """
     architecture = network.for_classes(darknet.read_cfg(cfg), len(names), anchors)
     variables = network.init(architecture, jax.random.key(seed))
