@@ -178,6 +178,20 @@ def test_records_are_found_in_any_of_several_sources():
     assert bytes(source[i]["image"] for i in range(6)) == b"abcdef"
 
 
+def test_what_is_held_out(six):
+    kept, held = data.hold_out(six, 0.3)
+    assert (len(kept), len(held)) == (4, 2)
+    names = [[each.image_id(i) for i in range(len(each))] for each in (kept, held)]
+    assert sorted(names[0] + names[1]) == [f"{i:06d}" for i in range(6)]
+    assert [len(annotation.objects.labels) for annotation in held.truth()] == [int(name) for name in names[1]]
+    assert held.description == "2 images held out of six images"
+    assert [data.hold_out(six, 0.3)[1].image_id(i) for i in range(2)] == names[1]
+    assert [data.hold_out(six, 0.3, seed=1)[1].image_id(i) for i in range(2)] != names[1]
+    for share in (0.0, 0.05, 0.95):
+        with pytest.raises(ValueError, match=r"six images: a share of .* of its images, expected some and not all"):
+            data.hold_out(six, share)
+
+
 def test_box_sizes(six):
     sizes = data.box_sizes(six)
     assert sizes.shape == (15, 2)

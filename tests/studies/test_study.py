@@ -6,13 +6,14 @@ import jax
 import numpy as np
 import pytest
 
+from tests import helpers
 from tests.reporting.conftest import stage
 from yolojax import export, pruning, runs, studies
 from yolojax.runs import setup
 from yolojax.runs.prune import open_subject
 from yolojax.runs.rounds import score
 from yolojax.runs.workdir import PRUNING, claim
-from yolojax.studies import report, sensitivity
+from yolojax.studies import report, sensitivity, unseen
 from yolojax.studies.rows import Group, choose_rows, group_rows
 from yolojax.studies.run import is_done, with_start
 
@@ -200,6 +201,46 @@ def test_what_the_network_was_trained_on_before_counts(study, study_recipe, reci
     with pytest.raises(ValueError, match=r"saw \(.*/run: 'trainval'\)"):
         studies.run_study(later, tmp_path / "study")
     assert not (tmp_path / "study").exists()
+
+
+@pytest.fixture
+def without_validation(study_recipe, tmp_path):
+    """The study on a folder that has only trainval and test lists."""
+    squares = helpers.make_devkit(tmp_path / "squares")
+    for name in ("train", "val"):
+        (squares / "ImageSets" / "Main" / f"{name}.txt").unlink()
+    return study_recipe.replace(data={"source": f"devkit:{squares}", "train_split": "trainval"})
+
+
+def test_a_share_is_held_out_where_there_is_no_validation_split(without_validation, study_recipe, caplog):
+    settings = unseen.with_validation(without_validation)
+    assert settings.data.hold_out == 0.2
+    assert "no validation split; data.hold_out=0.2 of the images of trainval" in caplog.text
+    unseen.check(settings)
+    setup.check(settings.replace(data={"eval_split": "val"}), setup.open_architecture(settings))
+    parts = [setup.open_split(settings.data, split, ()) for split in ("trainval", "validation", "test")]
+    ids = [{each.image_id(i) for i in range(len(each))} for each in parts]
+    assert [len(part) for part in ids] == [8, 2, 10]
+    assert not ids[0] & ids[1]
+    for same in (study_recipe, without_validation.replace(study={"sensitivity_amounts": ()})):
+        assert unseen.with_validation(same) == same
+
+
+def test_what_was_held_out_has_to_be_new_to_the_network_too(without_validation, tmp_path):
+    settings = unseen.with_validation(without_validation)
+    before = {"source": settings.data.source, "train_split": "trainval"}
+    (tmp_path / "m.weights").touch()
+    start = settings.replace(model={"start": str(tmp_path / "m.weights")})
+    for held, refused in ((0.2, False), (0.1, True), (None, True)):
+        data = before if held is None else {**before, "hold_out": held}
+        (tmp_path / "config.json").write_text(json.dumps({"data": data, "model": {"start": ""}}))
+        if not refused:
+            unseen.check(start)
+            continue
+        with pytest.raises(
+            ValueError, match=r"rows with data\.train_split='trainval' and data\.hold_out=0\.2, or leave"
+        ):
+            unseen.check(start)
 
 
 def test_amounts_by_sensitivity(study, study_recipe, tmp_path):

@@ -2,13 +2,13 @@
 
 from yolojax.data.annotations import Annotation, AnnotationError, Found
 from yolojax.data.augment import AugmentConfig, augment
-from yolojax.data.datasets import Dataset, box_sizes, class_names, open_dataset
+from yolojax.data.datasets import Dataset, box_sizes, class_names, hold_out, open_dataset
 from yolojax.data.devkit import read_annotations
 from yolojax.data.images import decode_image, encode_png, read_image
 from yolojax.data.listing import Listing, listing_builder
 from yolojax.data.pipeline import Batch, eval_batches, train_batches
 from yolojax.data.records import Records
-from yolojax.data.sources import SOURCES, Source, check_source, describe_sources, has_labels
+from yolojax.data.sources import SOURCES, Source, check_source, describe_sources, find_splits, has_labels
 from yolojax.data.splits import split_name
 
 __all__ = [
@@ -30,7 +30,9 @@ __all__ = [
     "describe_sources",
     "encode_png",
     "eval_batches",
+    "find_splits",
     "has_labels",
+    "hold_out",
     "listing_builder",
     "open_dataset",
     "read_annotations",

@@ -87,6 +87,40 @@ def open_dataset(spec: str, split: str, *, data_dir: str | None = None, names: S
     return Dataset(classes, records, f"{spec} {split} ({len(records)} images)")
 
 
+def hold_out(dataset: Dataset, share: float, *, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """The data set without a random `share` of its images, and that share; the same images for the same seed.
+
+    Raises ValueError unless both have an image.
+    """
+    order = np.random.default_rng(seed).permutation(len(dataset))
+    count = round(share * len(dataset))
+    if not 0 < count < len(dataset):
+        raise ValueError(
+            f"{dataset.description}: a share of {share} is {count} of its images, expected some and not all"
+        )
+    kept, held = sorted(order[count:].tolist()), sorted(order[:count].tolist())
+    names = (f"{dataset.description} without {count} held out", f"{count} images held out of {dataset.description}")
+    first, second = (
+        dataclasses.replace(dataset, source=Chosen(dataset.source, indices), description=name)
+        for indices, name in zip((kept, held), names, strict=True)
+    )
+    return first, second
+
+
+class Chosen:
+    """Some of the records of a source."""
+
+    def __init__(self, source: Records, indices: Sequence[int]):
+        self._source = source
+        self._indices = indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Record:
+        return self._source[self._indices[index]]
+
+
 def class_names(spec: str, split: str, data_dir: str | None = None) -> tuple[str, ...]:
     """The classes of a labelled split, as the data have them; nothing is prepared.
 

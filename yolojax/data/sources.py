@@ -135,6 +135,12 @@ def has_labels(spec: str) -> bool:
     return _parse(spec)[0].build is not None
 
 
+def find_splits(spec: str) -> tuple[str, ...]:
+    """The splits that the data have. Raises ValueError for an unknown source, and an argument that cannot be right."""
+    source, argument = _parse(spec)
+    return tuple(source.find_splits(argument)) if source.find_splits else source.splits
+
+
 def check_source(spec: str, *splits: str) -> None:
     """Raises ValueError for an unknown source, an argument that cannot be right, and one of `splits` that is not there.
 

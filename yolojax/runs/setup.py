@@ -33,7 +33,9 @@ def check(settings: Settings, architecture: Architecture) -> None:
         raise ValueError(
             f"train.distill_layers names {unknown[0]!r}, which is not a convolution; there are {', '.join(known)}"
         )
-    data.check_source(settings.data.source, settings.data.train_split, settings.data.eval_split)
+    about = settings.data
+    splits = [about.train_split, about.eval_split]
+    data.check_source(about.source, *(split for split in splits if not is_held_out(about, split)))
 
 
 def open_architecture(settings: Settings) -> Architecture:
@@ -60,10 +62,22 @@ def at_size(settings: Settings, model: Model) -> Model:
     return dataclasses.replace(model, architecture=model.architecture.resized(size, size))
 
 
+def is_held_out(settings: DataSettings, split: str) -> bool:
+    """Whether the split is the share of the training images that is not trained on."""
+    return bool(settings.hold_out) and data.split_name(split) == "validation"
+
+
 def open_split(settings: DataSettings, split: str, names: tuple[str, ...]) -> data.Dataset:
-    """A split of the data set; `names` (or the names file of the settings) settles the order of its classes."""
+    """A split of the data set; `names` (or the names file of the settings) settles the order of its classes.
+
+    With `data.hold_out` the validation split is a share of the training split, which then has the rest.
+    """
     wanted = tuple(darknet.read_names(settings.names)) if settings.names else ()
-    dataset = data.open_dataset(settings.source, split, data_dir=settings.dir or None, names=names or wanted or None)
+    held_out = is_held_out(settings, split)
+    place = settings.train_split if held_out else split
+    dataset = data.open_dataset(settings.source, place, data_dir=settings.dir or None, names=names or wanted or None)
+    if held_out or (settings.hold_out and data.split_name(split) == data.split_name(settings.train_split)):
+        dataset = data.hold_out(dataset, settings.hold_out)[held_out]
     if wanted and wanted != dataset.names:
         raise ValueError(
             f"{settings.names} has {', '.join(wanted)}; {dataset.description} has {', '.join(dataset.names)}"

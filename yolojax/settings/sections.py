@@ -33,6 +33,9 @@ class DataSettings(Section):
     names: str = option("", "a file with one class name per line; empty: the model's or the data's")
     train_split: str = option("trainval", "what to train on")
     eval_split: str = option("test", "what to measure on")
+    hold_out: float = option(
+        0.0, "share of train_split that is not trained on, and is the validation split", least=0, most=1, open=True
+    )
     max_boxes: int = option(50, "objects per training image; more are dropped and counted", least=1)
     threads: int = option(2, "threads that decode and augment", least=1, free=True)
 

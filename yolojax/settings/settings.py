@@ -106,7 +106,9 @@ def difference(old: Json, new: Json, sections: tuple[str, ...]) -> list[str]:
             continue
         before, after = old.get(section.name, {}), new.get(section.name, {})
         about = options(section)
+        defaults = {field.name: field.default for field in dataclasses.fields(section)}
         for key in sorted(before.keys() | after.keys()):
-            if (key not in about or not about[key].free) and before.get(key) != after.get(key):
-                found.append(f"{section.name}.{key} {before.get(key)!r} is now {after.get(key)!r}")
+            was, now = before.get(key, defaults.get(key)), after.get(key)  # a run from before a field had its default
+            if (key not in about or not about[key].free) and was != now:
+                found.append(f"{section.name}.{key} {was!r} is now {now!r}")
     return found

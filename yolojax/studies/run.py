@@ -30,6 +30,7 @@ def run_study(settings: Settings, workdir: Path, *, rows: Sequence[str] = ()) ->
       rows: names of the rows to run; all if empty. The report shows every row that is done.
     """
     labels.require_labels(settings.data.source, "a study")
+    settings = unseen.with_validation(settings)
     chosen = choose_rows(settings.study, rows)
     settings = setup.with_size(settings, setup.open_architecture(settings))
     check_rows(settings, chosen)
