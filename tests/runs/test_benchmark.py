@@ -65,7 +65,7 @@ def test_a_pruned_network_that_is_slower_is_named_with_its_layers():
     [
         ([], {}, "no network given"),
         (["small"], {"names": ["tvm"]}, "runtime 'tvm', expected one of"),
-        (["small"], {"size": 33}, "size 33, expected"),
+        (["small"], {"size": 33}, "size 33 does not fit"),
         (["small"], {"rounds": 0}, "rounds 0, expected 1 or more"),
         (["small", "small"], {}, "is given twice"),
         (["nowhere"], {}, "nowhere.weights: no such file or folder"),

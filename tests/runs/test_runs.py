@@ -157,7 +157,7 @@ def test_retraining_a_pruned_checkpoint(recipe, filter_run, tmp_path):
         (
             "prune",
             {"budget": "macs=half"},
-            "budget 'macs=half', expected macs or params or bytes or filters or weights and",
+            "budget 'macs=half', expected macs or params or bytes or filters or weights or latency and",
         ),
         ("prune", {"budget": "macs=1%"}, "a cost of 4,429 cannot be met, expected at least 35,760"),
         ("prune", {"method": "weight", "repair": True}, "prune.repair is for filters; prune.method is weight"),
