@@ -319,7 +319,7 @@ def test_rows_as_text_are_skipped_when_done_and_refused_when_changed(rows_study,
 def test_what_the_network_does_not_allow_shows_before_the_work(rows_recipe, tmp_path):
     for text, message in (
         ("low prune.budget=macs=1%", "row low: a cost of .* cannot be met"),
-        ("odd train.sizes=(33,)", "row odd: size 33, expected a positive multiple"),
+        ("odd train.sizes=(33,)", "row odd: size 33 does not fit in reorg_09"),
     ):
         recipe = rows_recipe.replace(study={"rows": ("good prune.amount=0.5", text)})
         with pytest.raises(ValueError, match=message):
