@@ -73,9 +73,16 @@ class ConvolutionLayer(nn.Module):
             return running_mean.value, running_var.value
         x = x.astype(jnp.float32)
         mean = jnp.mean(x, axis=(0, 1, 2))
+        # On one device a pmean sends nothing, but XLA does not fuse across it: without it the last digits of every
+        # published run would be others.
+        alone = self.axis_name is not None and lax.axis_size(self.axis_name) == 1
+        if alone:
+            mean = lax.pmean(mean, self.axis_name)
         # Around the mean: E[x²] - E[x]² would cancel.
         var = jnp.mean(jnp.square(x - _channels(mean, x.dtype)), axis=(0, 1, 2))
-        if self.axis_name is not None and lax.axis_size(self.axis_name) > 1:
+        if alone:
+            var = lax.pmean(var, self.axis_name)
+        elif self.axis_name is not None:
             mean, var = _over_devices(mean, var, self.axis_name)
         if not self.is_initializing():
             running_mean.value = BN_MOMENTUM * running_mean.value + (1 - BN_MOMENTUM) * mean
