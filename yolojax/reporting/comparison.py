@@ -161,7 +161,7 @@ def _what(prune: Json) -> str:
 def _given(prune: Json) -> list[str]:
     """The criterion, and every other field that is not at its default; fields of other versions too."""
     chosen = PruneSettings(method=prune["method"], budget=prune.get("budget", "")).chosen.name
-    said = {"method", "amount", "budget", "criterion"}
+    said = {"method", "amount", "budget", "criterion", "latency_table"}
     rest = {key: value for key, value in prune.items() if key not in said and value != _defaults("prune").get(key)}
     return [prune.get("criterion") or chosen, *(_field(key, value) for key, value in rest.items())]
 
