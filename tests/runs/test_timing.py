@@ -45,3 +45,10 @@ def test_a_comparison_knows_the_time(run):
     assert entry.milliseconds == pytest.approx(1e3 * report.stages[-1].speed.timing.median)
     assert entry.unpruned.milliseconds == pytest.approx(1e3 * report.stages[0].speed.timing.median)
     assert json.loads((workdir / "report.json").read_text())["stages"]["removed"]["speed"]["where"] == entry.where
+
+
+def test_a_runtime_that_is_not_there_shows_before_the_work(recipe, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="the runtime openvino needs openvino and onnx; pip install"):
+        runs.run_pruning(recipe.replace(model={"start": str(trained)}, eval={"runtime": "openvino"}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

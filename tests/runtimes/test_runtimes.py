@@ -109,3 +109,12 @@ def test_a_race_takes_turns(monkeypatch):
     assert "".join(calls) == "ab" + 2 * "aaaabbbb"
     assert times["a"].calls == 6
     assert 0 <= times["a"].low <= times["a"].median <= times["a"].high
+
+
+def test_without_onnx_a_network_runs_in_jax(model, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "onnx" else real(name, *rest))
+    program = runtimes.make_program(model)
+    assert runtimes.fastest(program).name == "jax"
+    with pytest.raises(ValueError, match=r"the runtime opencv needs onnx; pip install yolojax\[runtimes\]"):
+        runtimes.RUNTIMES["opencv"].load(program)

@@ -54,6 +54,7 @@ def check(settings: Settings, model: Model) -> None:
     labels.check_pruning(settings)
     masking.check(settings.prune, model, settings.eval.size)
     rounds.check(settings)
+    timing.check(settings.eval)
     if settings.prune.cluster_bits:
         export.require("constriction")
 
@@ -109,14 +110,14 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     if settings.prune.cluster_bits:
         stages.append(cluster(settings, left, evaluator, workdir / "model.compressed"))
 
-    whole = {"original", "pruned"}  # what is masked has its old shapes
-    networks = {stage.name: subject.model if stage.name in whole else left for stage in stages}
-    stages = timing.timed(settings.eval, stages, networks)
     if not filters and settings.prune.rounds > 1:  # what went while training
         masks = rounds.masks_of_zeros(left)
     if jax.process_index() == 0:
         export.save_darknet(left, workdir / "model")
         save_masks(workdir / "masks.npz", masks)
+    whole = {"original", "pruned"}  # what is masked has its old shapes
+    networks = {stage.name: subject.model if stage.name in whole else left for stage in stages}
+    stages = timing.timed(settings.eval, stages, networks)
     result = report.Report(
         settings=settings,
         train_set=subject.train_set.description,

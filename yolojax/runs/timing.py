@@ -17,6 +17,12 @@ NOT_TIMED = "none"
 ROUNDS = 8
 
 
+def check(settings: EvalSettings) -> None:
+    """Raises ValueError for a runtime that is not installed: before the long work, not after it."""
+    if settings.runtime not in ("", NOT_TIMED):
+        runtimes.RUNTIMES[settings.runtime].check_installed()
+
+
 def timed(settings: EvalSettings, stages: Sequence[Stage], models: Mapping[str, Model]) -> list[Stage]:
     """The stages with what one image takes in each one's network, measured in turns.
 

@@ -42,7 +42,7 @@ class Runtime:
     Attributes:
       name: what `--runtime` calls it.
       what: its name in tables.
-      package: the module that it needs.
+      package: its module.
       reads: kinds of program that it loads: `model`, `.onnx`, `.xml`.
       open: `open(program, batch, threads)` loads it; 0 threads leaves the number to the runtime.
     """
@@ -54,17 +54,28 @@ class Runtime:
     open: Callable[[Program, int, int], Session]
 
     @property
+    def missing(self) -> list[str]:
+        """The modules that it needs and that are not installed; all but JAX get the network as an ONNX file."""
+        needed = [self.package] if self.package == "jax" else [self.package, "onnx"]
+        return [name for name in needed if importlib.util.find_spec(name) is None]
+
+    @property
     def installed(self) -> bool:
-        """Whether its package is there."""
-        return importlib.util.find_spec(self.package) is not None
+        """Whether all that it needs is there."""
+        return not self.missing
+
+    def check_installed(self) -> None:
+        """Raises ValueError where something that it needs is not there."""
+        if missing := self.missing:
+            what = " and ".join(missing)
+            raise ValueError(f"the runtime {self.name} needs {what}; pip install yolojax[runtimes]")
 
     def load(self, program: Program, *, batch: int = 1, threads: int = 0) -> Session:
         """The program, loaded for batches of `batch` images.
 
         Raises ValueError where the runtime is not installed, or does not read this kind of file.
         """
-        if not self.installed:
-            raise ValueError(f"the runtime {self.name} needs the package {self.package}; pip install yolojax[runtimes]")
+        self.check_installed()
         if program.kind not in self.reads:
             raise ValueError(
                 f"{program.file}: {self.name} does not read {program.kind} files; "
