@@ -1,5 +1,6 @@
 """Reads the data.yaml of a YOLO data set: where its splits are, and its classes."""
 
+import os
 import pathlib
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ def _place(entry: str, root: pathlib.Path, beside: pathlib.Path) -> pathlib.Path
     """The file or folder that is meant; what Roboflow writes as ../train/images is train/images."""
     for folder in (root, beside):
         for name in (entry, entry.removeprefix("../")):
-            if (folder / name).exists():
+            if os.path.exists(folder / name):  # also False for a name that no disk takes
                 return folder / name
     return root / entry
 
