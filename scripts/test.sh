@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 scripts/check.sh
 source scripts/env.sh
 if [ $# -gt 0 ]; then exec "$python" -m pytest "$@"; fi
-# A process for each folder: what one compiles and maps adds up over 1,800 tests, until it dies of a segmentation fault.
+# A process for each folder: one for all 1,800 tests died of segmentation faults, from a cause that is not known.
 status=0
 for part in tests/*/ "tests/test_*.py"; do
     # shellcheck disable=SC2086  # the last one is a pattern

@@ -34,7 +34,7 @@ class Source:
       description: a few words for --help.
       build: makes the TFDS builders of a split.
       read: in place of it, gives the images of a split; the caller's names are its classes.
-      check: raises ValueError for an argument that cannot be right, without reading much.
+      check: raises ValueError for an argument that cannot be right, without reading much; `find_splits` by default.
       find_splits: argument -> the splits that are there, without reading much, where that depends on the argument; a
         trainval need not be among them where train is.
       argument: what a user writes after a colon, such as FOLDER; "" when nothing.
@@ -76,7 +76,6 @@ SOURCES: dict[str, Source] = {
             "a folder in VOC's layout",
             devkit.builders,
             argument="FOLDER",
-            check=devkit.find_splits,
             find_splits=devkit.find_splits,
         ),
         Source(
@@ -84,7 +83,6 @@ SOURCES: dict[str, Source] = {
             "a folder with YOLO's text labels, or its data.yaml",
             yolo.builders,
             argument="PATH",
-            check=yolo.find_splits,
             find_splits=yolo.find_splits,
         ),
         Source(
@@ -147,8 +145,8 @@ def check_source(spec: str, *splits: str) -> None:
     A folder that is missing is such an argument. Little is read.
     """
     source, argument = _parse(spec)
-    if source.check:
-        source.check(argument)
+    if check := source.check or source.find_splits:
+        check(argument)
     for split in splits:
         find_source(spec, split)
 

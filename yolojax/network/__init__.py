@@ -3,6 +3,7 @@
 from yolojax.network.activations import ACTIVATIONS
 from yolojax.network.architecture import Architecture, ConvolutionInfo, check_size, for_classes, walk, with_filters
 from yolojax.network.folding import fold_batch_norm, without_batch_norm
+from yolojax.network.input_size import choose_size, own_size
 from yolojax.network.layers import (
     ArchitectureError,
     Convolutional,
@@ -73,12 +74,14 @@ __all__ = [
     "check_masks",
     "check_size",
     "check_variables",
+    "choose_size",
     "convolution_inputs",
     "fold_batch_norm",
     "for_classes",
     "init",
     "keep_freed_memory",
     "leaf_paths",
+    "own_size",
     "reorg",
     "to_float",
     "variable_shapes",

@@ -184,8 +184,7 @@ def _labels(models: Sequence[str]) -> dict[str, str]:
 
 
 def _versions(names: Iterable[str]) -> str:
-    used = [runtime for name, runtime in runtimes.RUNTIMES.items() if name in names]
-    return ", ".join(f"{one.what} {runtimes.describe_package(one.package)}" for one in used)
+    return ", ".join(runtime.version for name, runtime in runtimes.RUNTIMES.items() if name in names)
 
 
 def _row(row: Measured, top: Measured) -> list[str]:

@@ -1,5 +1,6 @@
 """Running a network on image files."""
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 
@@ -15,11 +16,11 @@ def detect_files(
 ) -> None:
     """Leaves in `out` an annotated PNG per image file, and detections.json with all of them.
 
-    `runtime` is one of `runtimes.RUNTIMES`, by default the fastest. A size of 0 in the protocol is the network's own.
+    `runtime` is one of `runtimes.RUNTIMES`, by default the fastest. The size is that of the program.
 
     Raises ValueError for a file that is not an image; the pictures made before it stay.
     """
-    protocol = training.with_size(protocol, program.architecture)
+    protocol = dataclasses.replace(protocol, size=program.size)
     if not images:
         raise ValueError("no image files given; name at least one")
     stems = [pathlib.Path(image).stem for image in images]

@@ -1,5 +1,6 @@
 """Scoring a network on a data set, or the detection files of any detector on a devkit folder."""
 
+import dataclasses
 import time
 from collections.abc import Sequence
 
@@ -25,10 +26,10 @@ def evaluate_program(
     """mAP of a network on a split of the data set `spec`; its detections as devkit files if a folder is given.
 
     `runtime` is one of `runtimes.RUNTIMES`; without one, JAX on its devices, or the fastest that reads the file.
-    A size of 0 in the protocol is the network's own.
+    The size is that of the program.
     """
     require_labels(spec, "evaluation")
-    protocol = training.with_size(protocol, program.architecture)
+    protocol = dataclasses.replace(protocol, size=program.size)
     dataset = data.open_dataset(spec, split, data_dir=data_dir or None, names=program.names or None)
     training.require_names(program, dataset.names, dataset.description)
     on_devices = program.model is not None and runtime in ("", "jax")

@@ -54,14 +54,13 @@ def runtime_of(settings: Settings, architecture: Architecture) -> Runtime:
     """The runtime of the settings, which the budget is for; without one the fastest that is installed."""
     if settings.eval.runtime == "none":
         raise ValueError("prune.budget latency=... needs a runtime; give eval.runtime one, or leave it empty")
-    variables = network.init(architecture, jax.random.key(0))
-    return runtimes.choose(settings.eval.runtime, runtimes.make_program(Model(architecture, variables)))
+    return runtimes.choose(settings.eval.runtime, runtimes.Program(architecture, ()))
 
 
 def cached(architecture: Architecture, runtime: Runtime, size: int) -> pathlib.Path:
     """Where the table of this network, runtime and machine is kept; it is measured where there is none."""
     about = [darknet.format_cfg(architecture), runtime.name, str(size)]
-    about += [runtimes.describe_package(runtime.package), runtimes.describe_machine()]
+    about += [runtime.version, runtimes.describe_machine()]
     name = hashlib.sha256("\n".join(about).encode()).hexdigest()[:16]
     folder = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "yolojax"
     path = folder / f"latency-{name}.json"

@@ -50,9 +50,9 @@ def with_size(settings: Settings, architecture: Architecture) -> Settings:
     """
     size, sizes = settings.eval.size, settings.train.sizes
     if settings.model.start or not size:  # a new network takes the size that is asked for as its own
-        size = training.choose_size(architecture, size)
+        size = network.choose_size(architecture, size)
     if 0 in sizes:
-        sizes = tuple(side or training.own_size(architecture) for side in sizes)
+        sizes = tuple(side or network.own_size(architecture) for side in sizes)
     return settings.replace(eval={"size": size}, train={"sizes": sizes})
 
 

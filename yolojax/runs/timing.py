@@ -43,7 +43,7 @@ def timed(settings: EvalSettings, stages: Sequence[Stage], models: Mapping[str, 
         arranged = session.arrange(np.zeros((1, net.height, net.width, net.channels), np.float32))
         calls[architecture] = functools.partial(session.run, arranged)
     found = runtimes.race(calls, rounds=ROUNDS)
-    where = f"{runtime.what} {runtimes.describe_package(runtime.package)} on {runtimes.describe_machine()}"
+    where = f"{runtime.version} on {runtimes.describe_machine()}"
     for timing in found.values():
         logging.info("%.2f ms an image in %s", 1e3 * timing.median, where)
     return [dataclasses.replace(stage, speed=Speed(where, found[models[stage.name].architecture])) for stage in stages]

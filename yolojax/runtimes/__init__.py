@@ -4,7 +4,7 @@ Their packages are the extra `runtimes`; nothing else needs them.
 """
 
 from yolojax.runtimes.latency import LatencyTable, measure_latency, read_table, time_networks
-from yolojax.runtimes.machine import cores, describe_machine, describe_package
+from yolojax.runtimes.machine import cores, describe_machine
 from yolojax.runtimes.program import Program, make_program, open_program
 from yolojax.runtimes.registry import RUNTIMES, choose, fastest
 from yolojax.runtimes.runtime import Runtime, Session
@@ -20,7 +20,6 @@ __all__ = [
     "choose",
     "cores",
     "describe_machine",
-    "describe_package",
     "fastest",
     "make_program",
     "measure_latency",

@@ -18,12 +18,12 @@ from tqdm import tqdm
 from yolojax import network, pruning
 from yolojax.files import Path, read_text, write_json
 from yolojax.network import Architecture, Convolutional, Model, with_filters
-from yolojax.runtimes.machine import describe_machine, describe_package
+from yolojax.runtimes.machine import describe_machine
 from yolojax.runtimes.program import Program, make_program
 from yolojax.runtimes.runtime import Runtime, Session
 from yolojax.runtimes.timing import race
 
-NETWORKS = 24  # of random widths; two coefficients and more per layer are fitted to them
+NETWORKS = 24  # of random widths; up to four coefficients of each layer are fitted to them
 SMALLEST = 0.08  # the least share of a layer's filters in them
 CALLS = 10  # of each, for the layers' times
 GRIDS = (1, 4, 8, 16)
@@ -110,7 +110,7 @@ def measure_latency(architecture: Architecture, runtime: Runtime, *, size: int, 
         whole=(constant, factor),
         grid=grid,
         unpruned=calls[0],
-        where=f"{runtime.what} {describe_package(runtime.package)} on {describe_machine()}",
+        where=f"{runtime.version} on {describe_machine()}",
         error=float(np.median(errors)),
     )
 

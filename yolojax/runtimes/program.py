@@ -4,11 +4,9 @@ import dataclasses
 import functools
 import pathlib
 
-from absl import logging
-
 from yolojax import darknet, export
 from yolojax.files import Path
-from yolojax.network import Architecture, Model, check_size
+from yolojax.network import Architecture, Model, check_size, choose_size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,10 +62,7 @@ def open_program(path: Path, *, cfg: Path = "", names: Path = "", size: int = 0)
     source = pathlib.Path(path)
     if source.suffix not in export.DEPLOYED or not source.is_file():
         model = export.open_model(path, cfg=cfg, names=names)
-        net = model.architecture.net
-        if size and (net.height, net.width) != (size, size):
-            logging.info("%s runs at %dx%d pixels, not at its own %dx%d", path, size, size, net.width, net.height)
-        return make_program(model, size=size)
+        return make_program(model, size=choose_size(model.architecture, size) if size else 0)
     if cfg:
         raise ValueError(f"{path} holds its layers; --cfg goes with .weights files")
     about = export.read_deployed(source)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from yolojax.runtimes.machine import describe_package
 from yolojax.runtimes.program import Program
 
 LAYER = re.compile(r"(?:conv|maxpool|reorg|route)_\d+|head")
@@ -54,9 +55,14 @@ class Runtime:
     open: Callable[[Program, int, int], Session]
 
     @property
+    def version(self) -> str:
+        """Its name in tables, and the version of its package."""
+        return f"{self.what} {describe_package(self.package)}"
+
+    @property
     def missing(self) -> list[str]:
-        """The modules that it needs and that are not installed; all but JAX get the network as an ONNX file."""
-        needed = [self.package] if self.package == "jax" else [self.package, "onnx"]
+        """The modules that it needs and that are not installed; onnx, where it gets networks as ONNX files."""
+        needed = [self.package, "onnx"] if ".onnx" in self.reads else [self.package]
         return [name for name in needed if importlib.util.find_spec(name) is None]
 
     @property

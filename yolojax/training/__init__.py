@@ -10,7 +10,6 @@ from yolojax.training.distillation import (
     map_distance,
 )
 from yolojax.training.evaluation import AGREEMENT, Evaluation, Evaluator, Matching, Protocol, score
-from yolojax.training.input_size import choose_size, own_size, with_size
 from yolojax.training.loop import LoopSettings, fit
 from yolojax.training.losses import LOSSES, LossFn, region_loss
 from yolojax.training.metrics import read_metrics
@@ -43,7 +42,6 @@ __all__ = [
     "Teacher",
     "TrainState",
     "check_batch_size",
-    "choose_size",
     "compile_train_step",
     "create_state",
     "distillation_loss",
@@ -55,7 +53,6 @@ __all__ = [
     "map_distance",
     "new_head",
     "new_model",
-    "own_size",
     "read_metrics",
     "region_loss",
     "replicate",
@@ -63,5 +60,4 @@ __all__ = [
     "score",
     "train_step",
     "unreplicate",
-    "with_size",
 ]

@@ -1,11 +1,8 @@
 """The input size at which a network is run: its own, unless another one is asked for."""
 
-import dataclasses
-
 from absl import logging
 
-from yolojax.network import Architecture
-from yolojax.training.evaluation import Protocol
+from yolojax.network.architecture import Architecture
 
 
 def own_size(architecture: Architecture) -> int:
@@ -26,8 +23,3 @@ def choose_size(architecture: Architecture, size: int) -> int:
             "the network runs at %dx%d pixels, not at its own %dx%d, as asked for", size, size, net.width, net.height
         )
     return size
-
-
-def with_size(protocol: Protocol, architecture: Architecture) -> Protocol:
-    """The protocol with the network's own input size in place of 0; the log says so when it is another one."""
-    return dataclasses.replace(protocol, size=choose_size(architecture, protocol.size))
