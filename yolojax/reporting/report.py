@@ -164,7 +164,7 @@ def verdict(stages: Sequence[Stage]) -> str:
     """What the last network costs and keeps, of the first one's."""
     first, last = stages[0], stages[-1]
     parts = [f"{last.macs / first.macs:.0%} of the MACs"]
-    if first.speed and last.speed:
+    if first.speed and last.speed and first.speed != last.speed:  # zeros in the old shapes are timed once
         times = first.speed.timing.median / last.speed.timing.median
         parts.append(f"{times:.1f} times faster" if times >= 1 else f"{1 / times:.1f} times slower")
     before, after = first.evaluation.map_11point, last.evaluation.map_11point
