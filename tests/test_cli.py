@@ -1,15 +1,18 @@
 import logging
 import pathlib
+import sys
 
 import orbax.checkpoint
 import pytest
 
 import yolojax
-from yolojax import cli
+from yolojax import __main__, cli
 
 PACKAGE = pathlib.Path(yolojax.__file__).parent
 ORBAX = pathlib.Path(orbax.checkpoint.__file__).parent
 CLONE = pathlib.Path("/home/me/orbax/yolojax")  # neither name says whose a module is
+# ml_collections loads configs by it.
+pytestmark = pytest.mark.filterwarnings("ignore:the load_module")
 
 
 @pytest.mark.parametrize(
@@ -27,3 +30,48 @@ CLONE = pathlib.Path("/home/me/orbax/yolojax")  # neither name says whose a modu
 def test_a_line_of_the_log_is_by_yolojax_or_an_error(path, level, shown):
     record = logging.LogRecord("absl", level, str(path), 1, "text", (), None)
     assert cli._is_worth_a_line(record) == shown
+
+
+def run(monkeypatch, capfd, *arguments):
+    """What `yolojax ARGUMENTS` prints, and its exit code."""
+    monkeypatch.setattr(sys, "argv", ["yolojax", *arguments])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    try:
+        __main__.main()
+        code = 0
+    except SystemExit as left:
+        code = left.code
+    out, err = capfd.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("help",)])
+def test_without_a_command_all_are_listed(monkeypatch, capfd, arguments):
+    code, out, _ = run(monkeypatch, capfd, *arguments)
+    assert code == 0
+    assert all(f"python -m yolojax.{name} " in out for name in ("benchmark", "compare", "detect", "prune", "train"))
+
+
+def test_a_command_runs_with_what_follows_its_name(monkeypatch, capfd):
+    code, out, _ = run(monkeypatch, capfd, "prune", "--help")
+    assert code == 0
+    assert out.startswith("Prune a network")
+    assert "--config.prune.budget=" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("prun",), "error: no command 'prun'; did you mean prune?"),
+        (("zzz",), "error: no command 'zzz'; expected one of benchmark, compare, "),
+        (("prune", "--model", "x"), "error: Unknown command line flag 'model'. Did you mean --config.model.start?"),
+        (("train", "--steps=5"), "error: Unknown command line flag 'steps'. Did you mean --config.train.steps?"),
+        (("detect", "--steps=5"), "error: Unknown command line flag 'steps'"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_what_was_meant(monkeypatch, capfd, arguments, message):
+    code, out, err = run(monkeypatch, capfd, *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith(message)
+    assert err.count("\n") == 1

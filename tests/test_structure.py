@@ -27,6 +27,7 @@ ORDER = [
     "detection",
     "darknet",
     "network",
+    "progress",
     "files",
 ]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))

@@ -26,6 +26,8 @@ Holder = flags.FlagHolder[bool] | flags.FlagHolder[int] | flags.FlagHolder[float
 PACKAGE = pathlib.Path(__file__).parent
 ORBAX = pathlib.Path(orbax.checkpoint.__file__).parent
 QUOTES = "\\'\""
+# Flags of other commands, and what they are in a config.
+SECTION_FIELDS = {"model": "model.start", "data": "data.source", "split": "data.eval_split"}
 HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
 
 
@@ -33,9 +35,11 @@ class Command:
     """One command's flags, and how it runs. Each command has flags of its own, so all of them can be imported.
 
     `string`, `integer`, `number`, `boolean`, `choice`, `strings` and `many` define a flag, as absl's `DEFINE_*` do.
+    With `positional`, arguments that are no flags go to the command; else they are a mistake.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, positional: bool = False) -> None:
+        self.positional = positional
         self.flags = flags.FlagValues()
         self.string = functools.partial(flags.DEFINE_string, flag_values=self.flags)
         self.integer = functools.partial(flags.DEFINE_integer, flag_values=self.flags)
@@ -71,8 +75,8 @@ class Command:
             return pathlib.Path(self._workdir.value)
         return pathlib.Path("runs") / pathlib.Path(config_flags.get_config_filename(self.flags["config"])).stem
 
-    def run(self, main: Callable[[list[str]], None], *, positional: bool = False) -> None:
-        """Parses the flags and calls `main` with the other arguments, which are a mistake unless `positional`.
+    def run(self, main: Callable[[list[str]], None]) -> None:
+        """Parses the flags and calls `main` with the other arguments.
 
         --help prints the docstring of the command's module and the flags, with the fields of a config. A ValueError
         or an OSError is one line on stderr and exit code 2; Ctrl-C is one line and exit code 130.
@@ -88,7 +92,7 @@ class Command:
         logging.get_absl_handler().addFilter(_is_worth_a_line)
         jax.config.update("jax_debug_nans", self.debug_nans.value)
         network.keep_freed_memory()
-        if arguments and not positional:
+        if arguments and not self.positional:
             fail(ValueError(f"unexpected argument {arguments[0]!r}; see --help"))
         with self._joined() if self.distributed.value or self.coordinator.value else contextlib.nullcontext():
             try:
@@ -158,6 +162,8 @@ def parse(argv: Sequence[str], values: flags.FlagValues, *, complete: bool = Tru
         # The text is a representation of a representation: 'amout'\\nDid you mean...
         name, _, hint = str(error).partition("\\n")
         fail(ValueError(f"the config has no field {name.strip(QUOTES)!r}. {hint.strip(QUOTES)}"))
+    except flags.UnrecognizedFlagError as error:
+        fail(ValueError(f"{error}{_in_config(error.flagname, values)}"))
     except flags.Error as error:
         if complete:
             fail(error)
@@ -168,6 +174,16 @@ def parse(argv: Sequence[str], values: flags.FlagValues, *, complete: bool = Tru
         if "--traceback" in argv:
             raise
         fail(ValueError(f"the config does not run: {type(error).__name__}: {error}"))
+
+
+def _in_config(name: str, values: flags.FlagValues) -> str:
+    """The field of the config that someone meant who gave the flag `name`; "" where there is none."""
+    if "config" not in values:
+        return ""
+    known = [field.partition("=")[0].strip() for field in settings.describe_fields(values["config"].value)]
+    wanted = SECTION_FIELDS.get(name, f".{name}")
+    near = [field for field in known if field.endswith(wanted)]
+    return f". Did you mean {' or '.join(near)}?" if near else ""
 
 
 def _end(code: int) -> NoReturn:

@@ -3,7 +3,7 @@
 from yolojax import cli
 from yolojax.reporting import comparison
 
-COMMAND = cli.Command()
+COMMAND = cli.Command(positional=True)
 OUT = COMMAND.string("out", "runs/compare", "A folder for compare.md, compare.html, compare.json and the figures.")
 BASELINE = COMMAND.string("baseline", "", "The run that shares are of; by default each run's own unpruned network.")
 STAGES = COMMAND.boolean("stages", False, "Every network of a pruning run, as in pruned, repaired, retrained.")
@@ -17,4 +17,4 @@ def main(runs: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    COMMAND.run(main, positional=True)
+    COMMAND.run(main)

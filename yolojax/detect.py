@@ -1,8 +1,8 @@
-"""Find objects in image files: python -m yolojax.detect --model model.weights photo.jpg"""
+"""Find objects in images, files and whole folders: python -m yolojax.detect --model model.weights photo.jpg FOLDER"""
 
 from yolojax import cli, runs, runtimes, training
 
-COMMAND = cli.Command()
+COMMAND = cli.Command(positional=True)
 MODEL = COMMAND.string(
     "model",
     None,
@@ -25,4 +25,4 @@ def main(images: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    COMMAND.run(main, positional=True)
+    COMMAND.run(main)

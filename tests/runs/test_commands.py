@@ -91,12 +91,27 @@ def test_a_network_of_other_classes_is_not_evaluated(files, tmp_path):
         )
 
 
+def test_detect_takes_a_folder_and_skips_what_is_no_picture_in_it(files, tmp_path, caplog):
+    source = files / "squares" / "JPEGImages"
+    for folder in ("a", "a/b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.jpg").write_bytes((source / "000001.jpg").read_bytes())
+    (tmp_path / "a" / "broken.JPG").write_text("no picture")
+    (tmp_path / "a" / "notes.txt").write_text("no picture either")
+    program = runtimes.open_program(files / "m.weights")
+    runs.detect_files(program, [str(tmp_path / "a")], tmp_path / "out", training.Protocol(size=32))
+    found = json.loads((tmp_path / "out" / "detections.json").read_text())["images"]
+    assert [entry["image"] for entry in found] == [str(tmp_path / "a/b/x.jpg"), str(tmp_path / "a/x.jpg")]
+    assert len(list((tmp_path / "out").glob("*.png"))) == 2
+    assert "broken.JPG: cannot be decoded" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        ([], "no image files given"),
+        ([], "no images given; name files or folders"),
         (["missing.jpg"], "missing.jpg: no such image file"),
-        (["a/x.jpg", "b/x.jpg"], "two images are called x"),
+        (["a/x.jpg", "a/x.png"], "a/x.jpg and a/x.png are both image a__x; rename one"),
     ],
 )
 def test_detect_mistakes(files, tmp_path, images, message):

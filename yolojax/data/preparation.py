@@ -1,6 +1,7 @@
 """Prepared data, which TFDS makes where it is missing."""
 
 import contextlib
+import io
 import pathlib
 import socket
 import urllib.request
@@ -10,6 +11,8 @@ from urllib.parse import urlparse
 import tensorflow_datasets as tfds
 from absl import logging
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
+
+from yolojax.progress import on_terminal
 
 CONNECT_SECONDS = 3
 
@@ -24,7 +27,7 @@ def prepare(builder: tfds.core.DatasetBuilder) -> tfds.core.DatasetBuilder:
     logging.info("preparing %s in %s", builder.name, builder.data_dir)
     config = tfds.download.DownloadConfig(compute_stats=tfds.download.ComputeStatsMode.SKIP)
     try:
-        with _user_errors():
+        with _user_errors(), _quiet():
             builder.download_and_prepare(file_format="array_record", download_config=config)
     except OSError:
         # Another process prepared the same data meanwhile, and moved it into place first.
@@ -49,6 +52,14 @@ def is_reachable(url: str) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what TFDS prints of folders; its bars are for a terminal."""
+    tfds.display_progress_bar(on_terminal())
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
 
 
 @contextlib.contextmanager

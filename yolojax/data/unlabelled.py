@@ -11,7 +11,7 @@ from yolojax.data.annotations import Counts
 from yolojax.data.images import MAX_IMAGE_BYTES, is_whole
 from yolojax.data.listing import read_if_there
 from yolojax.data.records import Record, RecordObjects
-from yolojax.files import read_bytes
+from yolojax.files import Path, read_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ def read_folder(folder: str, split: str) -> tuple[Pictures, str]:
     return pictures, "the same in every split" if few else ""
 
 
-def list_pictures(folder: str) -> list[str]:
+def list_pictures(folder: Path) -> list[str]:
     """The paths of all pictures below a folder, relative to it and sorted. Raises ValueError when there are none."""
     root = pathlib.Path(folder).expanduser()
     if not root.is_dir():

@@ -2,40 +2,45 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from tqdm import tqdm
+import numpy as np
+from absl import logging
 
 from yolojax import data, detection, runtimes, training
 from yolojax.files import Path, write_json
+from yolojax.progress import progress
 from yolojax.reporting.pictures import write_image
 
 
 def detect_files(
     program: runtimes.Program, images: Sequence[str], out: Path, protocol: training.Protocol, *, runtime: str = ""
 ) -> None:
-    """Leaves in `out` an annotated PNG per image file, and detections.json with all of them.
+    """Leaves in `out` an annotated PNG per image, and detections.json with all of them.
 
-    `runtime` is one of `runtimes.RUNTIMES`, by default the fastest. The size is that of the program.
+    Args:
+      program: what runs; the size of the images is its own.
+      images: files, and folders, which stand for the pictures in them and below.
+      out: a folder; made where it is missing.
+      protocol: scores and suppression.
+      runtime: one of `runtimes.RUNTIMES`, by default the fastest.
 
-    Raises ValueError for a file that is not an image; the pictures made before it stay.
+    Raises ValueError for a file that is not an image, and the pictures made before it stay; one in a folder is skipped
+    with a warning.
     """
     protocol = dataclasses.replace(protocol, size=program.size)
-    if not images:
-        raise ValueError("no image files given; name at least one")
-    stems = [pathlib.Path(image).stem for image in images]
-    if len(set(stems)) != len(stems):
-        twice = next(stem for stem in stems if stems.count(stem) > 1)
-        raise ValueError(f"two images are called {twice}, so their pictures would be one file; run them separately")
+    paths = find_images(images)
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     names = program.names or tuple(f"class {i}" for i in range(program.architecture.region.classes))
     detector = training.Detector(program, protocol, session=runtimes.choose(runtime, program).load(program))
     results = []
-    for path, stem in zip(tqdm(images, desc="detect", unit="img"), stems, strict=True):
-        image = data.read_image(path)
+    for name, path in progress(paths.items(), what="detect", unit="img", total=len(paths)):
+        image = read(path, named=str(path) in images)
+        if image is None:
+            continue
         found = detector(image)
-        write_image(out / f"{stem}.png", detection.draw(image, found.boxes - 1, found.labels, found.scores, names))
+        write_image(out / f"{name}.png", detection.draw(image, found.boxes - 1, found.labels, found.scores, names))
         objects = [
             {"class": names[label], "score": round(float(score), 5), "box": [round(float(v), 2) for v in box]}
             for box, score, label in zip(*found, strict=True)
@@ -43,4 +48,25 @@ def detect_files(
         results.append({"image": str(path), "width": image.shape[1], "height": image.shape[0], "objects": objects})
     content = {"boxes": "xmin, ymin, xmax, ymax in 1-based pixels", "protocol": str(protocol), "images": results}
     write_json(out / "detections.json", content)
-    print(f"{sum(len(r['objects']) for r in results)} objects in {len(images)} images; see {out}")
+    print(f"{sum(len(r['objects']) for r in results)} objects in {len(results)} images; see {out}")
+
+
+def find_images(arguments: Iterable[str]) -> dict[str, pathlib.Path]:
+    """{what its picture is called: path} of image files and of those in folders; ValueError where there are none."""
+    paths: list[pathlib.Path] = []
+    for argument in map(pathlib.Path, arguments):
+        paths += [argument / name for name in data.list_pictures(argument)] if argument.is_dir() else [argument]
+    if not paths:
+        raise ValueError("no images given; name files or folders")
+    return data.image_ids(paths, pathlib.Path())
+
+
+def read(path: pathlib.Path, *, named: bool) -> np.ndarray | None:
+    """(H, W, 3) uint8 RGB; for one that cannot be read a ValueError where the user `named` it, else a warning."""
+    try:
+        return data.read_image(path)
+    except ValueError as error:
+        if named:
+            raise
+        logging.warning("skipped %s", error)
+        return None

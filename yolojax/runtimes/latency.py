@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
-from tqdm import tqdm
 
 from yolojax import network, pruning
 from yolojax.files import Path, read_text, write_json
 from yolojax.network import Architecture, Convolutional, Model, with_filters
+from yolojax.progress import progress
 from yolojax.runtimes.machine import describe_machine
 from yolojax.runtimes.program import Program, make_program
 from yolojax.runtimes.runtime import Runtime, Session
@@ -93,7 +93,7 @@ def measure_latency(architecture: Architecture, runtime: Runtime, *, size: int, 
     networks = [architecture] + [_random_widths(architecture, rng, grid) for _ in range(NETWORKS)]
     rows: dict[str, list[tuple[np.ndarray, float]]] = {}
     calls = []
-    for one in tqdm(networks, desc=f"latency in {runtime.name}", unit="network"):
+    for one in progress(networks, what=f"latency in {runtime.name}", unit="network"):
         program, session = _load(one, runtime, size)
         images = _images(program, session)
         seconds = session.layer_seconds(images, CALLS)

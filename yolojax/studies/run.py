@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import jax
 from absl import logging
-from tqdm import tqdm
 
 from yolojax.files import Path
 from yolojax.network import Model
+from yolojax.progress import progress
 from yolojax.reporting.report import stage_to_json
 from yolojax.runs import labels, setup
 from yolojax.runs.prune import Subject, check, open_subject, prune_and_retrain
@@ -39,7 +39,7 @@ def run_study(settings: Settings, workdir: Path, *, rows: Sequence[str] = ()) ->
         left = [row for row in chosen if not is_done(settings, row, folder)]
         model = open_checked(settings, left or chosen[:1])
         subject = open_subject(settings, model)
-        with tqdm(left, desc="study", unit="row", disable=not left) as bar:
+        with progress(left, what="study", unit="row", hidden=not left) as bar:
             for row in bar:
                 bar.set_postfix_str(row.name)
                 run_row(row.settings(settings), row, subject, folder / row.name)

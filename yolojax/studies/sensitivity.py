@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import jax
 from absl import logging
-from tqdm import tqdm
 
 from yolojax import pruning, training
 from yolojax.files import write_json
 from yolojax.network import Masks, Model, Variables
+from yolojax.progress import progress
 from yolojax.pruning import Scores, Sensitivity
 from yolojax.runs import setup
 from yolojax.runs.masking import make_masks
@@ -44,7 +44,8 @@ def measure_sensitivity(
     left = {name: size for name, size in sizes.items() if name not in result["layers"]}
     masked = _masker(settings, subject)
     steps = len(left) * len(result["amounts"])
-    with tqdm(total=steps, desc=f"sensitivity, {settings.prune.method}", unit="eval", disable=not steps) as bar:
+    what = f"sensitivity, {settings.prune.method}"
+    with progress(what=what, unit="eval", total=steps, hidden=not steps) as bar:
         for name, size in left.items():
             found = []
             for amount in result["amounts"]:

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from tqdm import tqdm
 
 from yolojax import data, detection, network, runtimes
+from yolojax import progress as bars
 from yolojax.network import Variables
 from yolojax.training import parallel
 from yolojax.training.sessions import session_step
@@ -155,7 +155,7 @@ class Evaluator:
             threads=self._threads,
         )
         hidden = progress is None or jax.process_index() > 0
-        with tqdm(total=len(found), desc=progress, unit="img", disable=hidden) as bar:
+        with bars.progress(what=progress or "", unit="img", total=len(found), hidden=hidden) as bar:
             for batch in batches:
                 result = self._predict(replicated, batch)
                 for row in np.flatnonzero(result["valid"]):

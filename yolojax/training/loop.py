@@ -1,6 +1,7 @@
 """The loop: batches in, steps, a log line now and then, checkpoints, and the same run after a stop."""
 
 import dataclasses
+import math
 import pathlib
 import time
 import types
@@ -11,15 +12,17 @@ import grain
 import jax
 import numpy as np
 from absl import logging
-from tqdm import tqdm
 
 from yolojax import data
 from yolojax.network import Architecture, Variables
+from yolojax.progress import on_terminal, progress
 from yolojax.training import parallel
 from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.interrupt import StopRequest
 from yolojax.training.metrics import MetricsWriter
 from yolojax.training.state import TrainState
+
+SECONDS_BETWEEN_LINES = 30  # where there is no bar
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,14 +141,10 @@ class _Log:
     ):
         self._settings, self._learning_rate, self._name_image = settings, learning_rate, name_image
         self._writer = MetricsWriter(workdir, start=start)
-        self._bar = tqdm(
-            total=settings.steps,
-            initial=start,
-            desc="train",
-            unit="step",
-            disable=jax.process_index() > 0,
-            mininterval=1.0,
+        self._bar = progress(
+            what="train", unit="step", total=settings.steps, initial=start, hidden=jax.process_index() > 0
         )
+        self._next_line = 0.0 if jax.process_index() == 0 and not on_terminal() else math.inf
         self._reset()
 
     def _reset(self) -> None:
@@ -199,7 +198,15 @@ class _Log:
         }
         self._writer.write(step, values)
         self._bar.set_postfix(loss=f"{means['loss']:.3f}")
+        self._say(step, means["loss"], images / seconds)
         self._reset()
+
+    def _say(self, step: int, loss: float, images_per_second: float) -> None:
+        """A line in place of the bar, where there is none; not with each of the log's."""
+        steps = self._settings.steps
+        if time.monotonic() >= self._next_line or (step == steps and self._next_line < math.inf):
+            logging.info("step %d of %d, loss %.3f, %.0f images/s", step, steps, loss, images_per_second)
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def close(self) -> None:
         """Closes the bar and the files."""
