@@ -14,6 +14,7 @@ from yolojax import settings
 
 ROOT = pathlib.Path(__file__).parents[1]
 ORDER = [
+    "api",
     "studies",
     "runs",
     "reporting",

@@ -1,15 +1,18 @@
 """yolojax: prune YOLOv2 in JAX as plain pytrees, and take the smaller network elsewhere.
 
+`yolojax.open("my.weights")` is a network that prunes, trains, measures, finds and saves itself (`yolojax.api`).
 `import yolojax` loads nothing heavy; each subpackage is imported when it is first used, as in
 `yolojax.pruning.weight_masks`.
 """
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from yolojax import (
+        api,
         darknet,
         data,
         detection,
@@ -24,17 +27,20 @@ if TYPE_CHECKING:
         studies,
         training,
     )
+    from yolojax.api import open_model as open
 
 __version__ = "0.1.0"
 
 __all__ = [
     "__version__",
+    "api",
     "darknet",
     "data",
     "detection",
     "export",
     "inspection",
     "network",
+    "open",
     "pruning",
     "reporting",
     "runs",
@@ -45,7 +51,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> ModuleType | Callable[..., "api.Model"]:
+    if name == "open":
+        return importlib.import_module("yolojax.api").open_model
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

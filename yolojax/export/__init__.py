@@ -15,7 +15,7 @@ from yolojax.export.container import CompressedInfo
 from yolojax.export.darknet import darknet_interface, save_darknet
 from yolojax.export.deployed import DEPLOYED, Deployed, read_deployed
 from yolojax.export.format import Choice, Format, NoOptions, Option, by_suffix, option
-from yolojax.export.formats import FORMATS, format_options
+from yolojax.export.formats import FORMATS, format_of, format_options
 from yolojax.export.onnx import OnnxOptions, onnx_interface, onnx_model, with_detections, write_onnx
 from yolojax.export.opening import open_model
 from yolojax.export.optional import require, require_openvino
@@ -45,6 +45,7 @@ __all__ = [
     "card_path",
     "compressed_bytes",
     "darknet_interface",
+    "format_of",
     "format_options",
     "load_model",
     "onnx_interface",

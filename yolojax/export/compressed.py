@@ -241,4 +241,5 @@ FORMAT = Format(
     recognises=lambda path: path.is_file() and is_compressed(path),
     read=_read,
     options=CompressedOptions,
+    suffix=".yolojax",
 )

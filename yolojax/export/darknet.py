@@ -88,4 +88,5 @@ FORMAT = Format(
     read=_read,
     options=DarknetOptions,
     open_source=_open_to_cut,
+    suffix=".weights",
 )

@@ -34,6 +34,7 @@ class Format:
       open_source: `open_source(source, cfg, options)` opens what is to be converted where an option says how; None
         from it, as without it, stands for `open_model`.
       folder: whether it is a folder.
+      suffix: what settles this format where a file is written by its name alone; empty for none.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Format:
     options: type = NoOptions
     open_source: Callable[[str, str, Any], Model | None] | None = None
     folder: bool = False
+    suffix: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -352,4 +352,4 @@ def _write(path: pathlib.Path, model: Model, facts: Facts, options: OnnxOptions)
     return path
 
 
-FORMAT = Format("onnx", "an ONNX file", _write, recognises=by_suffix(".onnx"), options=OnnxOptions)
+FORMAT = Format("onnx", "an ONNX file", _write, recognises=by_suffix(".onnx"), options=OnnxOptions, suffix=".onnx")

@@ -68,4 +68,6 @@ def _write(path: pathlib.Path, model: Model, facts: Facts, options: DetectionOpt
     return path
 
 
-FORMAT = Format("openvino", "an OpenVINO .xml", _write, recognises=by_suffix(".xml"), options=DetectionOptions)
+FORMAT = Format(
+    "openvino", "an OpenVINO .xml", _write, recognises=by_suffix(".xml"), options=DetectionOptions, suffix=".xml"
+)

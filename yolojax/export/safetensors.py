@@ -135,4 +135,5 @@ FORMAT = Format(
     _write,
     recognises=by_suffix(".safetensors"),
     read=lambda path, _: read_safetensors(path),
+    suffix=".safetensors",
 )

@@ -145,4 +145,11 @@ def _write(path: pathlib.Path, model: Model, facts: Facts, options: StablehloOpt
     return path
 
 
-FORMAT = Format("stablehlo", "a StableHLO file", _write, recognises=by_suffix(".stablehlo"), options=StablehloOptions)
+FORMAT = Format(
+    "stablehlo",
+    "a StableHLO file",
+    _write,
+    recognises=by_suffix(".stablehlo"),
+    options=StablehloOptions,
+    suffix=".stablehlo",
+)

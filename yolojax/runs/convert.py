@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from yolojax import darknet, export, network
 from yolojax.export import Choice
-from yolojax.files import Json
+from yolojax.files import Json, Path
 from yolojax.runs.quantize import write_int8
 
 
@@ -46,11 +46,26 @@ def convert(
         network.check_size(model.architecture, size)
         model = dataclasses.replace(model, architecture=model.architecture.resized(size, size))
     facts = export.Facts(source, model.names, measured(source, model))
-    if isinstance(chosen, export.OnnxOptions) and chosen.int8:
-        write_int8(path, model, facts, chosen)
-    else:
-        path = entry.write(path, model, facts, chosen)
-    print(f"wrote {path}")
+    print(f"wrote {_write(model, entry, path, facts, chosen)}")
+
+
+def save(model: network.Model, out: Path, **options: Choice) -> pathlib.Path:
+    """Writes a network in the format that the suffix of `out` names, and its card; returns the path.
+
+    `options` are the format's own, as for `convert`. Raises ValueError for a suffix that no format has.
+    """
+    entry = export.format_of(out)
+    chosen = entry.options(**_chosen(entry.name, options))
+    return _write(model, entry, pathlib.Path(out), export.Facts(names=model.names), chosen)
+
+
+def _write(
+    model: network.Model, entry: export.Format, path: pathlib.Path, facts: export.Facts, options: object
+) -> pathlib.Path:
+    if not (isinstance(options, export.OnnxOptions) and options.int8):
+        return entry.write(path, model, facts, options)
+    write_int8(path, model, facts, options)
+    return path
 
 
 def _chosen(to: str, options: Mapping[str, Choice]) -> dict[str, Choice]:

@@ -60,13 +60,7 @@ def show(result: training.Evaluation, json_path: str) -> None:
     """Prints the result; writes it as JSON if a path is given."""
     if jax.process_index() > 0:
         return
-    width = max(len(name) for name in result.ap_11point)
-    print(f"{'class':{width}}  11-point    area")
-    for name, value in result.ap_11point.items():
-        area = result.ap_area[name]
-        print(f"{name:{width}}  " + ("no objects" if value is None else f"{value:8.4f}  {area:6.4f}"))
-    print(f"{'mean':{width}}  {result.map_11point:8.4f}  {result.map_area:6.4f}")
-    print(f"{result.images} images, {result.objects} objects, {result.detections} detections; {result.protocol}")
+    print(result)
     if json_path:
         write_json(json_path, result.to_json())
         logging.info("wrote %s", json_path)

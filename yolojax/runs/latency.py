@@ -71,7 +71,7 @@ def cached(architecture: Architecture, runtime: Runtime, size: int) -> pathlib.P
 
 
 def choose(
-    settings: Settings, model: Model, train_set: data.Dataset, workdir: pathlib.Path
+    settings: Settings, model: Model, train_set: data.Dataset | None, workdir: pathlib.Path
 ) -> tuple[Settings, Scores, Masks, Latency | None]:
     """`rounds.choose`; for a budget of time, again until a call of what is left takes it, within 10% and from below.
 
@@ -124,7 +124,7 @@ class _Attempt(NamedTuple):
 def _attempt(
     settings: Settings,
     model: Model,
-    train_set: data.Dataset,
+    train_set: data.Dataset | None,
     table: LatencyTable,
     budget: pruning.Budget,
     runtime: Runtime,

@@ -29,7 +29,7 @@ def off_grid(settings: Settings, model: Model, scores: Scores) -> dict[str, int]
 
 
 def smaller_model(
-    settings: Settings, model: Model, masks: Masks, train_set: data.Dataset, workdir: pathlib.Path
+    settings: Settings, model: Model, masks: Masks, train_set: data.Dataset | None, workdir: pathlib.Path
 ) -> Model:
     """The model without its dropped filters, repaired where the settings say so; `workdir` gets removal.json."""
     masked = masked_model(settings, model, masks, train_set)
@@ -40,7 +40,7 @@ def smaller_model(
     return smaller
 
 
-def masked_model(settings: Settings, model: Model, masks: Masks, train_set: data.Dataset) -> Model:
+def masked_model(settings: Settings, model: Model, masks: Masks, train_set: data.Dataset | None) -> Model:
     """The masked model; with `prune.repair` what stays is refitted, by `prune.images` training images."""
     if not settings.prune.repair:
         return model.masked(masks)

@@ -19,7 +19,7 @@ Changes = Callable[[optax.GradientTransformation, int], Mapping[int, Change]]
 """(the optimizer, the steps in all) -> {step: what becomes of the state after it}."""
 
 
-def choose(settings: Settings, model: Model, train_set: data.Dataset) -> tuple[Scores, Masks]:
+def choose(settings: Settings, model: Model, train_set: data.Dataset | None) -> tuple[Scores, Masks]:
     """The scores by which the last of what goes was chosen, and the masks.
 
     With several rounds of filters, part of the way is gone in each, and the network that is left, repaired where the
@@ -39,7 +39,7 @@ def choose(settings: Settings, model: Model, train_set: data.Dataset) -> tuple[S
     return scores, masks
 
 
-def score(settings: Settings, model: Model, train_set: data.Dataset) -> Scores:
+def score(settings: Settings, model: Model, train_set: data.Dataset | None) -> Scores:
     """The scores by the criterion of the settings, which sees `prune.images` training images where it needs any."""
     if not settings.prune.chosen.needs.data:
         return masking.make_scores(settings.prune, model)

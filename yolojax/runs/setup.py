@@ -111,8 +111,13 @@ def augmentation(settings: TrainSettings) -> data.AugmentConfig:
     )
 
 
-def plain_batches(settings: Settings, dataset: data.Dataset, images: int) -> Iterator[data.Batch]:
-    """At least `images` of the data set in batches of `train.batch_size`, as they are; the same on every process."""
+def plain_batches(settings: Settings, dataset: data.Dataset | None, images: int) -> Iterator[data.Batch]:
+    """At least `images` of the data set in batches of `train.batch_size`, as they are; the same on every process.
+
+    Raises ValueError where there is none.
+    """
+    if dataset is None:
+        raise ValueError("a criterion or a repair needs images, and no data are given")
     batches = data.train_batches(
         dataset,
         batch_size=settings.train.batch_size,

@@ -74,7 +74,7 @@ class Protocol(Matching):
         return f", without labels: against what the unpruned network finds at confidence >= {least}"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Evaluation:
     """VOC AP of one network, or of any detector's files, on one split.
 
@@ -92,6 +92,19 @@ class Evaluation:
     map_11point_at_025: float
     protocol: Matching
     seconds: float
+
+    def __str__(self) -> str:
+        """A table of classes, their mean, and how it was measured."""
+        width = max(len(name) for name in (*self.ap_11point, "class"))
+        lines = [f"{'class':{width}}  11-point    area"]
+        for name, value in self.ap_11point.items():
+            area = self.ap_area[name]
+            lines.append(f"{name:{width}}  " + ("no objects" if value is None else f"{value:8.4f}  {area:6.4f}"))
+        lines.append(f"{'mean':{width}}  {self.map_11point:8.4f}  {self.map_area:6.4f}")
+        lines.append(f"{self.images} images, {self.objects} objects, {self.detections} detections; {self.protocol}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
 
     def to_json(self) -> dict[str, object]:
         """Plain dicts, strings and numbers."""

@@ -1,0 +1,60 @@
+"""Single steps of a run, on a network in memory: no workdir has to stay."""
+
+import pathlib
+import tempfile
+
+import numpy as np
+
+from yolojax import training
+from yolojax.network import Model
+from yolojax.runs import labels, latency, masking, removing, rounds, setup
+from yolojax.runs.prune import class_names
+from yolojax.runs.train import train_model
+from yolojax.settings import Settings, TrainSettings
+
+
+def prune_model(settings: Settings, model: Model, *, with_images: bool) -> Model:
+    """The network within the budget of `settings.prune`: smaller, or with weights that are 0 for that method.
+
+    `with_images`, the training split of `settings.data` is there for a repair and for a criterion. Raises ValueError
+    for what cannot be asked of this network.
+    """
+    settings = latency.with_table(setup.with_size(settings, model.architecture), model.architecture)
+    masking.check(settings.prune, model, settings.eval.size)
+    train_set = None
+    if with_images:
+        train_set = setup.open_split(settings.data, settings.data.train_split, class_names(settings, model))
+    with tempfile.TemporaryDirectory() as folder:
+        settings, _, masks, _ = latency.choose(settings, model, train_set, pathlib.Path(folder))
+        if settings.prune.method == "weight":
+            return model.masked(masks)
+        return removing.smaller_model(settings, model, masks, train_set, pathlib.Path(folder))
+
+
+def train_further(settings: Settings, model: Model, workdir: pathlib.Path, *, teacher: Model | None = None) -> Model:
+    """The network after training on `settings.data`; weights that are 0 stay so.
+
+    `workdir` gets checkpoints and the log. Raises ValueError for data without labels, unless the settings take the
+    `teacher` alone.
+    """
+    settings = setup.with_size(settings, model.architecture)
+    about = settings.train
+    about.check()
+    _check_teacher(about, teacher)
+    if about.labels != "teacher":
+        labels.require_labels(settings.data.source, "training")
+    setup.check(settings, model.architecture)
+    train_set = setup.open_split(settings.data, settings.data.train_split, class_names(settings, model))
+    training.require_names(model, train_set.names, train_set.description)
+    dead = any(not np.all(layer["kernel"]) for layer in model.params.values())
+    masks = rounds.masks_of_zeros(model) if dead else None
+    return train_model(settings, model, train_set, workdir, masks, teacher=teacher)
+
+
+def _check_teacher(about: TrainSettings, teacher: Model | None) -> None:
+    if about.taught and teacher is None:
+        raise ValueError("train.labels=teacher and train.distill learn from the unpruned network; give it as teacher")
+    if teacher is not None and not about.taught:
+        raise ValueError("a teacher needs distill=1, to learn from it beside the labels, or labels='teacher', alone")
+    if about.distill_layers:
+        raise ValueError("train.distill_layers compare filter by filter, which needs the masks of a pruning run")
