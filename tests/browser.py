@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from playwright.sync_api import Browser, Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a moving pattern, without asking
 BROKEN_IMAGES = "[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.currentSrc || i.src)"
 SIDEWAYS = "document.documentElement.scrollWidth > innerWidth"
 

@@ -46,12 +46,12 @@ def browser() -> Iterator["Browser"]:
     """
     from playwright.sync_api import sync_playwright
 
-    from tests.browser import CHROMIUM
+    from tests.browser import CAMERA, CHROMIUM
 
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CAMERA)
         yield browser
         browser.close()
 
