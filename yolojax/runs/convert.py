@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from yolojax import darknet, export, network
 from yolojax.export import Choice
 from yolojax.files import Json
+from yolojax.runs.page import write_page
 from yolojax.runs.quantize import write_int8
 
 
 def convert(
     source: str, to: str, out: str, *, cfg: str = "", names: str = "", size: int = 0, **options: Choice
 ) -> None:
-    """Writes the network at `source` as `to`, and beside every format but Orbax a card (`export.card_path`).
+    """Writes the network at `source` as `to`, and beside every file but a folder a card (`export.card_path`).
 
     Args:
       source: what `export.open_model` takes.
       to: one of `export.FORMATS`.
-      out: a file, for darknet the .weights (.cfg and .names go beside it), for orbax a folder.
+      out: a file, for darknet the .weights (.cfg and .names go beside it), for orbax and web a folder.
       cfg: the .cfg of a .weights file; by default beside it.
       names: a file of class names.
       size: of the input in pixels; 0 for the one in the .cfg.
@@ -42,15 +43,24 @@ def convert(
     model = entry.open_source(source, cfg, chosen) if entry.open_source else None
     if model is None:
         model = export.open_model(source, cfg=cfg, names=names)
+    model, facts = _at_size(source, model, size)
+    match chosen:
+        case export.WebOptions():
+            other = _at_size(chosen.against, export.open_model(chosen.against), size) if chosen.against else None
+            path = write_page(path, model, facts, chosen, against=other)
+        case export.OnnxOptions(int8=True):
+            write_int8(path, model, facts, chosen)
+        case _:
+            path = entry.write(path, model, facts, chosen)
+    print(f"wrote {path}")
+
+
+def _at_size(source: str, model: network.Model, size: int) -> tuple[network.Model, export.Facts]:
+    """The model for images of `size` pixels, 0 for its own, and what is known of it then."""
     if size:
         network.check_size(model.architecture, size)
         model = dataclasses.replace(model, architecture=model.architecture.resized(size, size))
-    facts = export.Facts(source, model.names, measured(source, model))
-    if isinstance(chosen, export.OnnxOptions) and chosen.int8:
-        write_int8(path, model, facts, chosen)
-    else:
-        path = entry.write(path, model, facts, chosen)
-    print(f"wrote {path}")
+    return model, export.Facts(source, model.names, measured(source, model))
 
 
 def _chosen(to: str, options: Mapping[str, Choice]) -> dict[str, Choice]:
