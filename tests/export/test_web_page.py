@@ -89,26 +89,23 @@ def assert_found(page, place: int, expected) -> None:
         left.remove(closest)
 
 
-@pytest.mark.parametrize(
-    ("shape", "to"),
-    [
+def test_a_picture_is_stretched_bit_for_bit_as_opencv_does_it(browser, reader):
+    sizes = [
         ((375, 500), (224, 224)),
-        ((1200, 1600), (416, 416)),
+        ((600, 800), (416, 416)),
         ((31, 17), (64, 96)),
         ((64, 64), (32, 32)),
         ((1, 1), (5, 7)),
-    ],
-)
-def test_a_picture_is_stretched_bit_for_bit_as_opencv_does_it(browser, reader, shape, to):
-    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    ]
     path = reader.with_name("noise.png")
-    path.write_bytes(data.encode_png(image))
-    (height, width) = to
     with opened(browser, reader) as page:
-        page.set_input_files("input", path)
-        found = page.evaluate(f"{READ} return [...resize(pixels, width, height, {width}, {height})]; }}")
-    expected = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    np.testing.assert_array_equal(np.reshape(found, (3, height, width)).transpose(1, 2, 0), expected)
+        for shape, (height, width) in sizes:
+            image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+            path.write_bytes(data.encode_png(image))
+            page.set_input_files("input", path)
+            found = page.evaluate(f"{READ} return [...resize(pixels, width, height, {width}, {height})]; }}")
+            expected = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+            np.testing.assert_array_equal(np.reshape(found, (3, height, width)).transpose(1, 2, 0), expected)
 
 
 def test_an_exif_orientation_does_not_turn_a_picture(browser, reader, picture):

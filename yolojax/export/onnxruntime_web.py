@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import pathlib
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -39,17 +40,15 @@ def read_web_runtime(package: Path = "") -> WebRuntime:
 
 def _npm_pack(folder: str) -> bytes:
     """The package's tarball, by way of `folder`."""
-    command = ["npm", "pack", PACKAGE, "--prefer-offline", "--loglevel=error", "--no-update-notifier"]
     otherwise = f"--runtime_package takes the file that `npm pack {PACKAGE}` writes elsewhere"
-    try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    except FileNotFoundError:
-        raise ValueError(
-            f"npm, which comes with Node.js, is not installed and has to get {PACKAGE}; {otherwise}"
-        ) from None
-    except subprocess.CalledProcessError as error:
-        reason = " ".join(error.stderr.split())[:200]
-        raise ValueError(f"npm cannot get {PACKAGE} ({reason}); {otherwise}") from None
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ValueError(f"npm, which comes with Node.js, is not installed and has to get {PACKAGE}; {otherwise}")
+    command = [npm, "pack", PACKAGE, "--prefer-offline", "--loglevel=error", "--no-update-notifier"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if result.returncode:
+        reason = " ".join(result.stderr.split())[:200]
+        raise ValueError(f"npm cannot get {PACKAGE} ({reason}); {otherwise}")
     (tarball,) = pathlib.Path(folder).glob("*.tgz")
     return tarball.read_bytes()
 

@@ -1,10 +1,14 @@
 "use strict";
 // From a file to what the network reads, bit for bit as yolojax does it with OpenCV.
 
-/** A picture file as {source, width, height, pixels}; fails for what the browser cannot decode. */
+/**
+ * A picture file as {source, width, height, pixels}; fails for what the browser cannot decode. Where a PNG is transparent,
+ * browsers keep no colour, and yolojax reads what is there.
+ */
 async function readPicture(file) {
   const parts = withoutExif(new Uint8Array(await file.arrayBuffer()));
-  const bitmap = await createImageBitmap(new Blob(parts, { type: file.type }), { colorSpaceConversion: "none" });
+  const stored = await new Blob(parts).arrayBuffer(); // Firefox decodes no blob of several parts
+  const bitmap = await createImageBitmap(new Blob([stored], { type: file.type }), { colorSpaceConversion: "none" });
   return takePicture(bitmap, bitmap.width, bitmap.height);
 }
 
