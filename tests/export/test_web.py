@@ -67,6 +67,14 @@ def test_the_folder_has_all_that_the_page_loads(model, runtime, tmp_path):
     assert "$" not in page.read_text()
 
 
+def test_a_page_of_fewer_networks_takes_the_place_of_an_older_one(model, runtime, tmp_path):
+    network = export.web_network(model)
+    export.write_web(tmp_path, [network, network])
+    (tmp_path / "mine.js").write_text("stays")
+    assert "network-2.js" not in export.write_web(tmp_path, [network]).read_text()
+    assert {path.name for path in tmp_path.glob("*.js") if path.name[:2] in ("ne", "mi")} == {"network-1.js", "mine.js"}
+
+
 def test_the_runtime_is_in_a_script(model, runtime, tmp_path):
     export.write_web(tmp_path, [export.web_network(model)])
     text = (tmp_path / "runtime.js").read_text()

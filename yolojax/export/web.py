@@ -103,6 +103,9 @@ def write_web(folder: Path, networks: Sequence[WebNetwork], *, package: Path = "
         write_bytes(folder / name, (PAGE / name).read_bytes())
     write_text(folder / "runtime.js", _runtime_script(runtime))
     scripts = [f"network-{i}.js" for i in range(1, len(networks) + 1)]
+    if _recognises(folder):  # an older page, of more networks
+        for path in folder.glob("network-[0-9].js"):
+            path.unlink()
     colours = _colours(networks)
     for script, network in zip(scripts, networks, strict=True):
         write_text(folder / script, f"(globalThis.NETWORKS ??= []).push({json.dumps(_network(network, colours))});\n")

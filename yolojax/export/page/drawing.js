@@ -56,8 +56,8 @@ function drawLabel(context, object, taken, width, height) {
   context.fillText(text, x + 4, y + 15);
 }
 
-/** Black or white, whichever is easier to read on #rrggbb. */
+/** Black or white, whichever has more contrast on #rrggbb by WCAG's luminance. */
 function inkOn(colour) {
-  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-  return 0.3 * red + 0.59 * green + 0.11 * blue > 128 ? "#000" : "#fff";
+  const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) / 255) ** 2.2);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff";
 }
