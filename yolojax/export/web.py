@@ -15,7 +15,7 @@ from yolojax.export.format import Format, option
 from yolojax.export.onnx import Int8Options, onnx_model, with_detections
 from yolojax.export.onnxruntime_web import VERSION, WebRuntime, read_web_runtime
 from yolojax.export.suppression import Suppression
-from yolojax.files import Json, Path, write_bytes, write_text
+from yolojax.files import Json, Path, write_text
 from yolojax.network import Architecture, Model
 
 PAGE = pathlib.Path(__file__).with_name("page")
@@ -94,38 +94,44 @@ def write_web(folder: Path, networks: Sequence[WebNetwork], *, package: Path = "
     Raises:
       ValueError: no runtime; a folder that is a file.
     """
-    runtime = read_web_runtime(package)
+    files = _files(networks, read_web_runtime(package))
     folder = pathlib.Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: a file, expected a folder for the page")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in AS_THEY_ARE:
-        write_bytes(folder / name, (PAGE / name).read_bytes())
-    write_text(folder / "runtime.js", _runtime_script(runtime))
-    scripts = [f"network-{i}.js" for i in range(1, len(networks) + 1)]
-    if _recognises(folder):  # an older page, of more networks
+    if _recognises(folder):  # perhaps a page of more networks
         for path in folder.glob("network-[0-9].js"):
             path.unlink()
-    colours = _colours(networks)
-    for script, network in zip(scripts, networks, strict=True):
-        write_text(folder / script, f"(globalThis.NETWORKS ??= []).push({json.dumps(_network(network, colours))});\n")
-    write_text(folder / "README.txt", _filled("readme.txt", version=VERSION))
-    write_text(
-        folder / "index.html",
-        _filled(
-            "index.html",
-            title=html.escape("Objects in pictures: " + " against ".join(n.name for n in reversed(networks))),
-            lowest=str(SUPPRESSION.score_threshold),
-            iou=str(SUPPRESSION.iou_threshold),
-            runtime=VERSION,
-            networks="\n".join(f'<script src="{script}"></script>' for script in scripts),
-        ),
-    )
+    for name, text in files.items():
+        write_text(folder / name, text)
     return folder / "index.html"
 
 
-def _filled(name: str, **values: str) -> str:
-    return string.Template((PAGE / name).read_text()).substitute(values)
+def _files(networks: Sequence[WebNetwork], runtime: WebRuntime) -> dict[str, str]:
+    """{file name: text} of a page."""
+    colours = _colours(networks)
+    scripts = {
+        f"network-{i}.js": f"(globalThis.NETWORKS ??= []).push({json.dumps(_network(network, colours))});\n"
+        for i, network in enumerate(networks, start=1)
+    }
+    index = _template("index.html").substitute(
+        title=html.escape("Objects in pictures: " + " against ".join(network.name for network in reversed(networks))),
+        lowest=SUPPRESSION.score_threshold,
+        iou=SUPPRESSION.iou_threshold,
+        runtime=VERSION,
+        networks="\n".join(f'<script src="{script}"></script>' for script in scripts),
+    )
+    return {
+        **{name: _template(name).template for name in AS_THEY_ARE},
+        "runtime.js": _runtime_script(runtime),
+        **scripts,
+        "README.txt": _template("readme.txt").substitute(version=VERSION),
+        "index.html": index,
+    }
+
+
+def _template(name: str) -> string.Template:
+    return string.Template((PAGE / name).read_text(encoding="utf-8"))
 
 
 def _runtime_script(runtime: WebRuntime) -> str:
