@@ -2,8 +2,9 @@
 
 python -m yolojax.convert --model yolov2-voc.weights --cfg yolov2-voc.cfg --to orbax --out checkpoint/
 python -m yolojax.convert --model runs/filter40 --to onnx --nms --out small.onnx
+python -m yolojax.convert --model runs/filter40 --against yolov2-voc.weights --to web --out page/
 
-onnx, stablehlo and safetensors need `pip install yolojax[export]`.
+onnx, web, stablehlo and safetensors need `pip install yolojax[export]`.
 """
 
 from yolojax import cli, export, runs
@@ -13,7 +14,7 @@ MODEL = COMMAND.string("model", None, "A checkpoint folder, a run's workdir or a
 CFG = COMMAND.string("cfg", "", "The .cfg of a .weights file; beside it by default.")
 NAMES = COMMAND.string("names", "", "A file with one class name per line.")
 TO = COMMAND.choice("to", "darknet", list(export.FORMATS), "What to write.")
-OUT = COMMAND.string("out", None, "The file to write, or a folder for orbax.", required=True)
+OUT = COMMAND.string("out", None, "The file to write, or a folder for orbax and web.", required=True)
 SIZE = COMMAND.integer("size", 0, "Input size in pixels; 0 for the one in the .cfg.")
 
 

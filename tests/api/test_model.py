@@ -7,8 +7,7 @@ import pytest
 
 import yolojax
 from tests import helpers
-from yolojax import data, darknet, export, network, pruning, runs, runtimes, training
-
+from yolojax import darknet, data, export, network, pruning, runs, runtimes, training
 
 # optax's Adam and cosine promote types, which the tests forbid.
 STRICT = {"batch_size": 4, "optimizer": "sgd", "schedule": "constant"}

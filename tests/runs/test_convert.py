@@ -118,11 +118,11 @@ def test_no_map_is_told_of_a_network_that_went_on_after_it(trained, tmp_path):
 @pytest.mark.parametrize(
     ("to", "options", "message"),
     [
-        ("tflite", {}, "--to 'tflite', expected one of darknet, orbax, onnx, openvino, stablehlo, safetensors, comp"),
+        ("tflite", {}, "--to 'tflite', expected one of darknet, orbax, onnx, openvino, stablehlo, web, safetensors, "),
         ("darknet", {"nms": True}, "--nms goes with --to onnx or openvino or stablehlo, not with darknet"),
         ("safetensors", {"values": "float16"}, "--values goes with --to compressed, not with safetensors"),
         ("darknet", {"cutoff": 3, "seed": 1}, "--seed goes with --to orbax, not with darknet"),
-        ("onnx", {"opset": 9}, "opset=9: no option of a format, expected one of cutoff, seed, nms, .*, bits"),
+        ("onnx", {"opset": 9}, "opset=9: no option of a format, expected one of cutoff, seed, int8, .*, bits"),
         ("onnx", {"nms": True, "nms_iou": 1.5}, "iou_threshold 1.5, expected a number in 0..1"),
         ("onnx", {"platforms": ["cpu"]}, "--platforms goes with --to stablehlo, not with onnx"),
         ("onnx", {"int8": True}, "--int8 and --calibrate DATA go together"),
@@ -133,7 +133,7 @@ def test_no_map_is_told_of_a_network_that_went_on_after_it(trained, tmp_path):
             {"int8": True, "calibrate": "shapes", "calibrate_images": 0},
             "calibrate_images 0, expected at least 1",
         ),
-        ("darknet", {"int8": True}, "--int8 goes with --to onnx, not with darknet"),
+        ("darknet", {"int8": True}, "--int8 goes with --to onnx or web, not with darknet"),
         ("onnx", {"cutoff": 3}, "--cutoff goes with --to darknet or orbax, not with onnx"),
         ("orbax", {"cutoff": 3, "size": 64}, "--size does not go with --cutoff"),
         ("onnx", {"size": 60}, "size 60 does not fit in reorg_09: a 15x15 map does not divide by stride 2"),

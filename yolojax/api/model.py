@@ -141,13 +141,13 @@ class Model(network.Model):
         chosen = runtimes.choose(runtime, self._program)
         return 1e3 * runtimes.time_networks([self.architecture], chosen, size=self.size)[0]
 
-    def save(self, path: Path, **options: Any) -> pathlib.Path:
-        """Writes the format that the suffix names, and a card beside it; a folder, without suffix, is a checkpoint.
+    def save(self, path: Path, *, to: str = "", **options: Any) -> pathlib.Path:
+        """Writes the format that the suffix names, or `to`, and a card; a folder, without suffix, is a checkpoint.
 
         `options` are those of `python -m yolojax.convert`, as in `int8=True, calibrate="images:FOLDER"` for .onnx.
         Raises ValueError for a suffix that no format has.
         """
-        return runs.save(self, path, **options)
+        return runs.save(self, path, to=to, **options)
 
     def _with(self, model: network.Model) -> "Model":
         return Model(**vars_of(model))

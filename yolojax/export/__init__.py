@@ -16,13 +16,15 @@ from yolojax.export.darknet import darknet_interface, save_darknet
 from yolojax.export.deployed import DEPLOYED, Deployed, read_deployed
 from yolojax.export.format import Choice, Format, NoOptions, Option, by_suffix, option
 from yolojax.export.formats import FORMATS, format_of, format_options
-from yolojax.export.onnx import OnnxOptions, onnx_interface, onnx_model, with_detections, write_onnx
+from yolojax.export.onnx import Int8Options, OnnxOptions, onnx_interface, onnx_model, with_detections, write_onnx
+from yolojax.export.onnxruntime_web import WebRuntime, read_web_runtime
 from yolojax.export.opening import open_model
 from yolojax.export.optional import require, require_openvino
 from yolojax.export.quantization import METHOD, quantize_onnx
 from yolojax.export.safetensors import read_safetensors, write_safetensors
 from yolojax.export.stablehlo import stablehlo_export, write_stablehlo
 from yolojax.export.suppression import Suppression
+from yolojax.export.web import WebNetwork, WebOptions, check_web, web_name, web_network, write_web
 
 __all__ = [
     "DEPLOYED",
@@ -33,6 +35,7 @@ __all__ = [
     "Deployed",
     "Facts",
     "Format",
+    "Int8Options",
     "Interface",
     "Measured",
     "NoOptions",
@@ -40,9 +43,13 @@ __all__ = [
     "Option",
     "Suppression",
     "Tensor",
+    "WebNetwork",
+    "WebOptions",
+    "WebRuntime",
     "by_suffix",
     "can_compress",
     "card_path",
+    "check_web",
     "compressed_bytes",
     "darknet_interface",
     "format_of",
@@ -56,15 +63,19 @@ __all__ = [
     "read_compressed",
     "read_deployed",
     "read_safetensors",
+    "read_web_runtime",
     "require",
     "require_openvino",
     "save_darknet",
     "save_model",
     "stablehlo_export",
+    "web_name",
+    "web_network",
     "with_detections",
     "write_card",
     "write_compressed",
     "write_onnx",
     "write_safetensors",
     "write_stablehlo",
+    "write_web",
 ]

@@ -3,14 +3,14 @@
 import dataclasses
 import pathlib
 
-from yolojax.export import checkpoint, compressed, darknet, onnx, openvino, safetensors, stablehlo
+from yolojax.export import checkpoint, compressed, darknet, onnx, openvino, safetensors, stablehlo, web
 from yolojax.export.format import Format, Option
 from yolojax.files import Path
 
 # A later one is asked first whether it recognises a file: Darknet takes any.
 FORMATS: dict[str, Format] = {
     module.FORMAT.name: module.FORMAT
-    for module in (darknet, checkpoint, onnx, openvino, stablehlo, safetensors, compressed)
+    for module in (darknet, checkpoint, onnx, openvino, stablehlo, web, safetensors, compressed)
 }
 
 

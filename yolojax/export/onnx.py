@@ -330,19 +330,27 @@ def _add_decoding(graph: _Graph, architecture: Architecture) -> tuple[str, str, 
 
 
 @dataclasses.dataclass(frozen=True)
-class OnnxOptions(DetectionOptions):
-    """`DetectionOptions`, and whether the network is in int8, by which images."""
+class Int8Options:
+    """Whether the network is in int8, and by which images."""
 
     int8: bool = option(False, "int8 convolutions, calibrated on images.")
     calibrate: str = option("", "with --int8: the data set that it is calibrated on, its training split; as --data.")
     calibrate_images: int = option(128, "with --int8: how many images of it, by chance.")
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.int8 != bool(self.calibrate):
             raise ValueError("--int8 and --calibrate DATA go together: int8 needs images to calibrate on")
         if self.calibrate_images < 1:
             raise ValueError(f"calibrate_images {self.calibrate_images}, expected at least 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class OnnxOptions(DetectionOptions, Int8Options):
+    """`DetectionOptions`, and whether the network is in int8."""
+
+    def __post_init__(self) -> None:
+        DetectionOptions.__post_init__(self)
+        Int8Options.__post_init__(self)
 
 
 def _write(path: pathlib.Path, model: Model, facts: Facts, options: OnnxOptions) -> pathlib.Path:

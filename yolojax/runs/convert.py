@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from yolojax import darknet, export, network
 from yolojax.export import Choice
 from yolojax.files import Json, Path
+from yolojax.runs.page import write_page
 from yolojax.runs.quantize import write_int8
 
 
 def convert(
     source: str, to: str, out: str, *, cfg: str = "", names: str = "", size: int = 0, **options: Choice
 ) -> None:
-    """Writes the network at `source` as `to`, and beside every format but Orbax a card (`export.card_path`).
+    """Writes the network at `source` as `to`, and beside every file but a folder a card (`export.card_path`).
 
     Args:
       source: what `export.open_model` takes.
       to: one of `export.FORMATS`.
-      out: a file, for darknet the .weights (.cfg and .names go beside it), for orbax a folder.
+      out: a file, for darknet the .weights (.cfg and .names go beside it), for orbax and web a folder.
       cfg: the .cfg of a .weights file; by default beside it.
       names: a file of class names.
       size: of the input in pixels; 0 for the one in the .cfg.
@@ -42,30 +43,40 @@ def convert(
     model = entry.open_source(source, cfg, chosen) if entry.open_source else None
     if model is None:
         model = export.open_model(source, cfg=cfg, names=names)
-    if size:
-        network.check_size(model.architecture, size)
-        model = dataclasses.replace(model, architecture=model.architecture.resized(size, size))
-    facts = export.Facts(source, model.names, measured(source, model))
-    print(f"wrote {_write(model, entry, path, facts, chosen)}")
+    model, facts = _at_size(source, model, size)
+    print(f"wrote {_write(entry, path, model, facts, chosen, size)}")
 
 
-def save(model: network.Model, out: Path, **options: Choice) -> pathlib.Path:
-    """Writes a network in the format that the suffix of `out` names, and its card; returns the path.
+def save(model: network.Model, out: Path, *, to: str = "", **options: Choice) -> pathlib.Path:
+    """Writes a network as `to`, one of `export.FORMATS`, by default as the suffix of `out` says; returns the path.
 
     `options` are the format's own, as for `convert`. Raises ValueError for a suffix that no format has.
     """
-    entry = export.format_of(out)
+    entry = export.FORMATS[to] if to else export.format_of(out)
     chosen = entry.options(**_chosen(entry.name, options))
-    return _write(model, entry, pathlib.Path(out), export.Facts(names=model.names), chosen)
+    return _write(entry, pathlib.Path(out), model, export.Facts(names=model.names), chosen, 0)
 
 
 def _write(
-    model: network.Model, entry: export.Format, path: pathlib.Path, facts: export.Facts, options: object
+    entry: export.Format, path: pathlib.Path, model: network.Model, facts: export.Facts, options: object, size: int
 ) -> pathlib.Path:
-    if not (isinstance(options, export.OnnxOptions) and options.int8):
-        return entry.write(path, model, facts, options)
-    write_int8(path, model, facts, options)
-    return path
+    match options:
+        case export.WebOptions():
+            other = _at_size(options.against, export.open_model(options.against), size) if options.against else None
+            return write_page(path, model, facts, options, against=other)
+        case export.OnnxOptions(int8=True):
+            write_int8(path, model, facts, options)
+            return path
+        case _:
+            return entry.write(path, model, facts, options)
+
+
+def _at_size(source: str, model: network.Model, size: int) -> tuple[network.Model, export.Facts]:
+    """The model for images of `size` pixels, 0 for its own, and what is known of it then."""
+    if size:
+        network.check_size(model.architecture, size)
+        model = dataclasses.replace(model, architecture=model.architecture.resized(size, size))
+    return model, export.Facts(source, model.names, measured(source, model))
 
 
 def _chosen(to: str, options: Mapping[str, Choice]) -> dict[str, Choice]:

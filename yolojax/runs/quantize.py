@@ -19,14 +19,27 @@ RUNTIME = "onnxruntime"  # there wherever this command runs, since it quantises 
 def write_int8(path: pathlib.Path, model: Model, facts: export.Facts, options: export.OnnxOptions) -> None:
     """Writes the network with int8 convolutions, and a card with its calibration and, where the data have labels, mAP.
 
+    Raises ValueError as `int8_onnx` does.
+    """
+    architecture = model.architecture
+    quantized, facts = int8_onnx(model, facts, options)
+    if options.suppression:
+        quantized = export.with_detections(quantized, architecture, options.suppression)
+    write_bytes(path, quantized)
+    interface = export.onnx_interface(architecture, options.suppression)
+    interface = dataclasses.replace(interface, kind=f"{interface.kind}; int8 convolutions (QDQ)")
+    export.write_card(path, architecture, model.variables, interface, facts)
+
+
+def int8_onnx(model: Model, facts: export.Facts, options: export.Int8Options) -> tuple[bytes, export.Facts]:
+    """An ONNX file with int8 convolutions that gives the head, and the facts of it in place of the float network's.
+
     Raises ValueError for data that cannot be read, and for a network that is not square or too small.
     """
-    architecture, spec = model.architecture, options.calibrate
-    if architecture.net.width != architecture.net.height:
-        raise ValueError(
-            f"a network of {architecture.net.width}x{architecture.net.height} cannot be calibrated; --size"
-        )
-    plain = export.onnx_model(architecture, model.variables, names=model.names).SerializeToString()
+    net, spec = model.architecture.net, options.calibrate
+    if net.width != net.height:
+        raise ValueError(f"a network of {net.width}x{net.height} cannot be calibrated; --size")
+    plain = export.onnx_model(model.architecture, model.variables, names=model.names).SerializeToString()
     images, description = calibration_images(spec, model, options.calibrate_images)
     quantized = export.quantize_onnx(plain, images)
     notes: tuple[str, ...] = (
@@ -39,13 +52,7 @@ def write_int8(path: pathlib.Path, model: Model, facts: export.Facts, options: e
         notes += (f"mAP before, in float32: {before.map_11point:.4f} (11-point), {before.map_area:.4f} (area).",)
         for name, found in (("float32", before), ("int8", after)):
             print(f"mAP in {name}: {found.map_11point:.4f} (11-point), {found.map_area:.4f} (area), {found.data}")
-    if options.suppression:
-        quantized = export.with_detections(quantized, architecture, options.suppression)
-    write_bytes(path, quantized)
-    interface = export.onnx_interface(architecture, options.suppression)
-    interface = dataclasses.replace(interface, kind=f"{interface.kind}; int8 convolutions (QDQ)")
-    facts = dataclasses.replace(facts, measured=after, notes=notes)  # what a run measured was of the float network
-    export.write_card(path, architecture, model.variables, interface, facts)
+    return quantized, dataclasses.replace(facts, measured=after, notes=notes)
 
 
 def calibration_images(
