@@ -10,13 +10,16 @@ from yolojax.network import (
     ACTIVATIONS,
     Architecture,
     ArchitectureError,
+    Avgpool,
     Convolutional,
+    Cost,
     Layer,
     Maxpool,
     Net,
     Region,
     Reorg,
     Route,
+    Softmax,
 )
 
 THIRD_PARTY = pathlib.Path(__file__).parents[2] / "third_party" / "darknet"
@@ -175,11 +178,13 @@ def _changed(old: str, new: str) -> str:
         (_changed("[net]", "[maxpool]"), "a.cfg:1: [maxpool], expected [net] first"),
         (
             _changed("[maxpool]", "[local]"),
-            "a.cfg:14: unknown section [local], expected one of convolutional, maxpool, route, reorg, region, dropout",
+            "a.cfg:14: unknown section [local], expected one of convolutional, maxpool, route, reorg, region, dropout"
+            ", avgpool, softmax, cost",
         ),
         (
             _changed("[maxpool]", "[net]"),
-            "a.cfg:14: unknown section [net], expected one of convolutional, maxpool, route, reorg, region, dropout",
+            "a.cfg:14: unknown section [net], expected one of convolutional, maxpool, route, reorg, region, dropout"
+            ", avgpool, softmax, cost",
         ),
         ("[net]\nheight=8\nwidth=8\nchannels=3\n", "a.cfg:1: a network needs at least one layer, got none"),
         (_changed("channels=3\n", ""), "a.cfg:1: [net] has no channels, expected channels=..."),
@@ -222,6 +227,53 @@ def test_one_line_with_file_and_line(text: str, message: str) -> None:
     with pytest.raises(darknet.CfgError) as error:
         darknet.parse_cfg(text, "a.cfg")
     assert str(error.value) == message
+
+
+CLASSIFIER = """[net]
+height=8
+width=16
+channels=3
+
+[convolutional]
+filters=5
+activation=linear
+
+[avgpool]
+
+[softmax]
+groups=1
+
+[cost]
+type=sse
+"""
+
+
+def test_a_classifier(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        architecture = darknet.parse_cfg(CLASSIFIER.replace("avgpool", "avg").replace("[softmax", "[soft"))
+    assert caplog.records == []
+    softmax, cost = Softmax(options=(("groups", "1"),)), Cost(options=(("type", "sse"),))
+    assert architecture.layers == (Convolutional(5), Avgpool(), softmax, cost)
+    assert darknet.parse_cfg(darknet.format_cfg(architecture)) == architecture
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (CLASSIFIER.replace("groups=1", "groups=2"), "13: groups=2 is not supported in [softmax], expected 1"),
+        (CLASSIFIER.replace("groups=1", "tree=a.tree"), "13: tree is not supported in [softmax], remove it"),
+        (CLASSIFIER.replace("[avgpool]", ""), "12: [softmax] a 16x8 map, expected 1x1 as [avgpool] gives"),
+        (
+            CLASSIFIER.replace("avgpool", "connected"),
+            "10: unknown section [connected], expected one of convolutional, maxpool, route, reorg, region, dropout, "
+            "avgpool, softmax, cost",
+        ),
+    ],
+)
+def test_classifiers_that_are_not_read(text: str, message: str) -> None:
+    with pytest.raises(darknet.CfgError) as error:
+        darknet.parse_cfg(text, "a.cfg")
+    assert str(error.value) == f"a.cfg:{message}"
 
 
 @pytest.mark.parametrize("section", ["shortcut", "upsample", "yolo"])

@@ -54,6 +54,13 @@ def test_the_head_is_the_same_on_random_architectures(seed):
         assert_same_head(architecture, variables, model, networks.random_images(architecture, batch, seed))
 
 
+def test_a_classifier():
+    architecture = networks.classifier()
+    variables = networks.random_variables(architecture)
+    images = networks.random_images(architecture, 2)
+    assert_same_head(architecture, variables, export.onnx_model(architecture, variables), images)
+
+
 @pytest.mark.parametrize("activation", network.ACTIVATIONS)
 def test_each_activation(activation):
     layers = (Convolutional(6, 3, padding=1, batch_normalize=True, activation=activation), Convolutional(5))

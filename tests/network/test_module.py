@@ -8,7 +8,7 @@ import pytest
 
 from tests import helpers
 from yolojax import network
-from yolojax.network import Architecture, Convolutional, Maxpool, Net, Region, Reorg, Route
+from yolojax.network import Architecture, Avgpool, Convolutional, Cost, Maxpool, Net, Region, Reorg, Route, Softmax
 from yolojax.network.module import maxpool
 
 JIT = pytest.mark.parametrize("jit", [True, False], ids=["jit", "eager"])
@@ -99,6 +99,16 @@ def test_the_gradient_of_a_halving_pool_has_a_slope() -> None:
     gradient = jax.grad(lambda x: jnp.sum(jnp.square(maxpool(x, 2, 2, 1))))
     largest = np.asarray(jax.grad(lambda x: jnp.sum(maxpool(x, 2, 2, 1)))(x))
     np.testing.assert_allclose(jax.jvp(gradient, (x,), (slope,))[1], 2 * largest * slope, rtol=1e-6)
+
+
+def test_a_classifiers_last_layers_equal_numpy() -> None:
+    architecture = Architecture(Net(5, 4), (Convolutional(6, 3), Avgpool(), Softmax(), Cost()))
+    variables = helpers.random_variables(architecture)
+    x = _normal(2, 5, 4, 3)
+    layer = variables["params"]["conv_00"]
+    means = (_convolve(x, layer["kernel"], 1, 0) + layer["bias"]).mean((1, 2))
+    expected = np.exp(means) / np.exp(means).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(network.apply(architecture, variables, x)[:, 0, 0], expected, rtol=1e-5)
 
 
 def _convolve(x: np.ndarray, kernel: np.ndarray, stride: int, padding: int) -> np.ndarray:

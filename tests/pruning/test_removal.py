@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests import helpers
 from yolojax import darknet, network, pruning
-from yolojax.network import ACTIVATIONS, Architecture, Convolutional, Maxpool, Net, Reorg, Route
+from yolojax.network import ACTIVATIONS, Architecture, Avgpool, Convolutional, Cost, Maxpool, Net, Reorg, Route, Softmax
 
 CFGS = pathlib.Path(__file__).parents[2] / "third_party" / "darknet"
 
@@ -61,7 +61,10 @@ def random_layer(draw, shapes):
 
 @st.composite
 def architectures(draw):
-    """Random layers of every kind on a 16x16 image, around one reorg at least, nested and unaligned ones included."""
+    """Random layers of every kind on a 16x16 image, around one reorg at least, nested and unaligned ones included.
+
+    Some are classifiers.
+    """
     filters = draw(st.sampled_from([8, 12, 16]))
     layers = [Convolutional(filters, 3, padding=1, batch_normalize=True, activation="leaky")]
     for _ in range(draw(st.integers(0, 3))):
@@ -74,7 +77,8 @@ def architectures(draw):
     layers += [Route((draw(st.sampled_from(fitting)),)), Reorg(2)]
     for _ in range(draw(st.integers(0, 3))):
         layers.append(random_layer(draw, Architecture(Net(16, 16), tuple(layers)).shapes))
-    return Architecture(Net(16, 16), (*layers, Convolutional(5, 1)))
+    ends = draw(st.sampled_from([(), (Avgpool(),), (Avgpool(), Softmax(), Cost())]))
+    return Architecture(Net(16, 16), (*layers, Convolutional(5, 1), *ends))
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)

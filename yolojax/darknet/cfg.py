@@ -12,7 +12,9 @@ from yolojax.network import (
     ACTIVATIONS,
     Architecture,
     ArchitectureError,
+    Avgpool,
     Convolutional,
+    Cost,
     Dropout,
     Layer,
     Maxpool,
@@ -20,11 +22,12 @@ from yolojax.network import (
     Region,
     Reorg,
     Route,
+    Softmax,
 )
 
 MAX_LAYERS = 1000
 MAX_MESSAGE = 200
-ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
+ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool", "avg": "avgpool", "soft": "softmax"}
 YOLOV3 = ("shortcut", "upsample", "yolo")
 
 
@@ -159,6 +162,9 @@ LAYERS: dict[str, Callable[[Section], Layer]] = {
     "reorg": _reorg,
     "region": _region,
     "dropout": _dropout,
+    "avgpool": lambda _: Avgpool(),
+    "softmax": lambda _: Softmax(),
+    "cost": lambda _: Cost(),
 }
 
 
@@ -206,6 +212,8 @@ def _fields(layer: Net | Layer) -> tuple[str, list[tuple[str, object]]]:
             return "region", _region_fields(layer)
         case Dropout():
             return "dropout", [("probability", _decimal(layer.probability))]
+        case Avgpool() | Softmax() | Cost():
+            return layer.kind, []
         case _:
             assert_never(layer)
 

@@ -11,6 +11,7 @@ KNOWN = {
         steps scales gamma max_batches""",
     "convolutional": "dot",
     "region": "log sqrt max jitter absolute random mask_scale",
+    "cost": "type scale sparse ratio noobj thresh",
 }
 # Options that change what the network computes or which weights are read, with the one value that is supported.
 FIXED = {
@@ -23,6 +24,7 @@ FIXED = {
     "route": {"groups": 1, "group_id": 0},
     "reorg": {"reverse": 0, "flatten": 0, "extra": 0},
     "region": {"classfix": 0, "background": 0},
+    "softmax": {"groups": 1, "temperature": 1, "spatial": 0, "noloss": 0},
 }
 MAX_WARNINGS = 20  # for one file
 ANYWHERE = dict.fromkeys(("dontload", "dontloadscales", "numload", "dontsave"), 0)
@@ -31,6 +33,7 @@ REFUSED = {
     "convolutional": ("stride_x", "stride_y", "share_index"),
     "maxpool": ("stride_x", "stride_y"),
     "region": ("tree", "map"),
+    "softmax": ("tree",),
 }
 
 

@@ -16,7 +16,9 @@ from yolojax.export.suppression import DetectionOptions, Suppression
 from yolojax.files import Path, write_bytes
 from yolojax.network import (
     Architecture,
+    Avgpool,
     Convolutional,
+    Cost,
     Dropout,
     Layer,
     Maxpool,
@@ -24,6 +26,7 @@ from yolojax.network import (
     Region,
     Reorg,
     Route,
+    Softmax,
     Variables,
     fold_batch_norm,
     walk,
@@ -192,7 +195,11 @@ def _add_layers(graph: _Graph, architecture: Architecture, folded: Mapping[str, 
                 return graph.add("Concat", sources, name, axis=1)
             case Reorg():
                 return _add_reorg(graph, layer.stride, sources[0], name, architecture.shapes[index])
-            case Region() | Dropout():
+            case Avgpool():
+                return graph.add("GlobalAveragePool", sources, name)
+            case Softmax():
+                return graph.add("Softmax", sources, name, axis=1)
+            case Region() | Dropout() | Cost():
                 return sources[0]
             case _:
                 assert_never(layer)

@@ -6,7 +6,9 @@ from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.input_size import choose_size, own_size
 from yolojax.network.layers import (
     ArchitectureError,
+    Avgpool,
     Convolutional,
+    Cost,
     Dropout,
     Layer,
     Maxpool,
@@ -15,6 +17,7 @@ from yolojax.network.layers import (
     Reorg,
     Route,
     Shape,
+    Softmax,
 )
 from yolojax.network.masking import apply_masks, check_masks
 from yolojax.network.memory import keep_freed_memory
@@ -48,9 +51,11 @@ __all__ = [
     "AnyArray",
     "Architecture",
     "ArchitectureError",
+    "Avgpool",
     "BatchStats",
     "ConvolutionInfo",
     "Convolutional",
+    "Cost",
     "Dropout",
     "Layer",
     "Leaf",
@@ -64,6 +69,7 @@ __all__ = [
     "Route",
     "Shape",
     "Shapes",
+    "Softmax",
     "Variables",
     "alive_filters",
     "apply",

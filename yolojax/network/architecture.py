@@ -12,7 +12,9 @@ from typing import TypeVar, assert_never
 
 from yolojax.network.layers import (
     ArchitectureError,
+    Avgpool,
     Convolutional,
+    Cost,
     Dropout,
     IndivisibleError,
     Layer,
@@ -22,6 +24,7 @@ from yolojax.network.layers import (
     Reorg,
     Route,
     Shape,
+    Softmax,
 )
 
 T = TypeVar("T")
@@ -100,18 +103,24 @@ class Architecture:
         if shape.height <= 0 or shape.width <= 0:
             width, height = sources[0].width, sources[0].height
             raise ArchitectureError(f"a {width}x{height} map is too small for this layer", index)
-        if isinstance(layer, Region) and index != len(self.layers) - 1:
-            raise ArchitectureError("[region] must be the last layer", index)
+        self._check_place(index, layer)
         return shape
+
+    def _check_place(self, index: int, layer: Layer) -> None:
+        after = self.layers[index + 1 :]
+        if isinstance(layer, Region | Cost) and after:
+            raise ArchitectureError(f"[{layer.kind}] must be the last layer", index)
+        if isinstance(layer, Softmax) and any(not isinstance(other, Cost) for other in after):
+            raise ArchitectureError("[softmax] must be the last layer, or the one before [cost]", index)
 
     def sources(self, index: int) -> tuple[int, ...]:
         """The layers that layer `index` reads; -1 is the image."""
         layer = self.layers[index]
         match layer:
-            case Convolutional() | Maxpool() | Reorg() | Region() | Dropout():
-                return (index - 1,)
             case Route():
                 return _resolved(layer, index)
+            case Convolutional() | Maxpool() | Reorg() | Region() | Dropout() | Avgpool() | Softmax() | Cost():
+                return (index - 1,)
             case _:
                 assert_never(layer)
 

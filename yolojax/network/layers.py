@@ -165,7 +165,48 @@ class Dropout:
         return sources[0]
 
 
-Layer = Convolutional | Maxpool | Route | Reorg | Region | Dropout
+@dataclasses.dataclass(frozen=True)
+class Avgpool:
+    """The mean of each channel over the whole map, in one cell."""
+
+    kind: ClassVar[str] = "avgpool"
+    stride: ClassVar[int] = 1  # of no use: one cell, whatever the size of the map
+    options: Options = ()
+
+    def output_shape(self, sources: Sequence[Shape]) -> Shape:
+        """One cell."""
+        return Shape(1, 1, sources[0].channels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Softmax:
+    """A classifier's probabilities: the softmax over the channels of a single cell."""
+
+    kind: ClassVar[str] = "softmax"
+    stride: ClassVar[int] = 1
+    options: Options = ()
+
+    def output_shape(self, sources: Sequence[Shape]) -> Shape:
+        """The map's own shape. Raises ArchitectureError for more than a cell, over all of which Darknet would sum."""
+        if sources[0][:2] != (1, 1):
+            raise ArchitectureError(f"a {sources[0].width}x{sources[0].height} map, expected 1x1 as [avgpool] gives")
+        return sources[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Where Darknet measures a classifier's loss; it gives its input."""
+
+    kind: ClassVar[str] = "cost"
+    stride: ClassVar[int] = 1
+    options: Options = ()
+
+    def output_shape(self, sources: Sequence[Shape]) -> Shape:
+        """The map's own shape."""
+        return sources[0]
+
+
+Layer = Convolutional | Maxpool | Route | Reorg | Region | Dropout | Avgpool | Softmax | Cost
 
 
 def _require_positive(**values: int) -> None:

@@ -13,7 +13,18 @@ from jaxtyping import Array, Float, Float32, Key, Shaped
 
 from yolojax.network.activations import ACTIVATIONS
 from yolojax.network.architecture import Architecture, walk
-from yolojax.network.layers import Convolutional, Dropout, Layer, Maxpool, Region, Reorg, Route
+from yolojax.network.layers import (
+    Avgpool,
+    Convolutional,
+    Cost,
+    Dropout,
+    Layer,
+    Maxpool,
+    Region,
+    Reorg,
+    Route,
+    Softmax,
+)
 from yolojax.network.variables import AnyArray, BatchStats, Variables
 
 BN_EPSILON = 1e-5
@@ -153,10 +164,14 @@ def _compute(
             return jnp.concatenate(inputs, axis=-1)
         case Reorg():
             return reorg(inputs[0], layer.stride)
-        case Region():
-            return inputs[0]
         case Dropout():
             return drop(layer, inputs[0])
+        case Avgpool():
+            return jnp.mean(inputs[0], axis=(1, 2), keepdims=True)
+        case Softmax():
+            return nn.softmax(inputs[0])
+        case Region() | Cost():
+            return inputs[0]
         case _:
             assert_never(layer)
 

@@ -10,7 +10,20 @@ from typing import assert_never
 
 import numpy as np
 
-from yolojax.network import Architecture, Convolutional, Dropout, Layer, Maxpool, Region, Reorg, Route, walk
+from yolojax.network import (
+    Architecture,
+    Avgpool,
+    Convolutional,
+    Cost,
+    Dropout,
+    Layer,
+    Maxpool,
+    Region,
+    Reorg,
+    Route,
+    Softmax,
+    walk,
+)
 from yolojax.network.activations import CONSTANT_AT_ZERO
 
 GRID_STEPS = 4  # of a grid, that a layer has to be wide for the grid to hold for it
@@ -35,7 +48,7 @@ def channel_origins(architecture: Architecture) -> list[Origins]:
                 return np.tile(inputs[0], (layer.stride**2, 1))
             case Route():
                 return np.concatenate(inputs)
-            case Maxpool() | Region() | Dropout():
+            case Maxpool() | Region() | Dropout() | Avgpool() | Softmax() | Cost():
                 return inputs[0]
             case _:
                 assert_never(layer)

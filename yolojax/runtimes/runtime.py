@@ -13,7 +13,7 @@ import numpy as np
 from yolojax.runtimes.machine import describe_package
 from yolojax.runtimes.program import Program
 
-LAYER = re.compile(r"(?:conv|maxpool|reorg|route)_\d+|head")
+LAYER = re.compile(r"(?:conv|maxpool|avgpool|reorg|route|softmax)_\d+|head")
 
 
 class Session(ABC):
