@@ -140,8 +140,8 @@ def _architectures(draw: st.DrawFn) -> Architecture:
         layer = draw(
             CONVOLUTIONS
             | st.builds(lambda size, p, s: Maxpool(size, s, p % size), *[st.integers(1, 3)] * 3)
-            | st.builds(Route, st.lists(references, min_size=1, max_size=3).map(tuple), OPTIONS)
-            | st.builds(Reorg, st.integers(1, 2), OPTIONS)
+            | st.builds(Route, st.lists(references, min_size=1, max_size=3).map(tuple), options=OPTIONS)
+            | st.builds(Reorg, st.integers(1, 2), options=OPTIONS)
         )
         try:
             Architecture(net, (*layers, layer))
@@ -155,7 +155,7 @@ def _architectures(draw: st.DrawFn) -> Architecture:
 def _regions(draw: st.DrawFn) -> Architecture:
     anchors = draw(st.lists(st.tuples(SIDES, SIDES), min_size=1, max_size=3).map(tuple))
     classes = draw(st.integers(1, 5))
-    region = Region(anchors, classes, *[draw(NUMBERS) for _ in range(5)], draw(st.booleans()), draw(OPTIONS))
+    region = Region(anchors, classes, *[draw(NUMBERS) for _ in range(5)], draw(st.booleans()), options=draw(OPTIONS))
     head = Convolutional(len(anchors) * (5 + classes), stride=2)
     return Architecture(Net(32, 64), (head, region))
 

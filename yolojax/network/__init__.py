@@ -5,6 +5,7 @@ from yolojax.network.architecture import Architecture, ConvolutionInfo, check_si
 from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.input_size import choose_size, own_size
 from yolojax.network.layers import (
+    AnyLayer,
     ArchitectureError,
     Avgpool,
     Convolutional,
@@ -49,6 +50,7 @@ from yolojax.network.variables import (
 __all__ = [
     "ACTIVATIONS",
     "AnyArray",
+    "AnyLayer",
     "Architecture",
     "ArchitectureError",
     "Avgpool",

@@ -44,8 +44,15 @@ class Net:
     options: Options = ()
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnyLayer:
+    """What the section of any layer may say; `options` are those that no field has, kept as text and printed back."""
+
+    options: Options = ()
+
+
 @dataclasses.dataclass(frozen=True)
-class Convolutional:
+class Convolutional(AnyLayer):
     """A convolution; `padding` is in pixels on each side."""
 
     kind: ClassVar[str] = "conv"
@@ -55,7 +62,6 @@ class Convolutional:
     padding: int = 0
     batch_normalize: bool = False
     activation: str = "linear"
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The shape of its map. Raises ArchitectureError for fields that make no convolution."""
@@ -68,14 +74,13 @@ class Convolutional:
 
 
 @dataclasses.dataclass(frozen=True)
-class Maxpool:
+class Maxpool(AnyLayer):
     """Max pooling; `padding` pixels in all, the larger half after."""
 
     kind: ClassVar[str] = "maxpool"
     size: int
     stride: int
     padding: int
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The shape of its map. Raises ArchitectureError for a window that does not work."""
@@ -86,13 +91,12 @@ class Maxpool:
 
 
 @dataclasses.dataclass(frozen=True)
-class Route:
+class Route(AnyLayer):
     """Channels of earlier layers, concatenated. A negative entry of `layers` counts back from this layer."""
 
     kind: ClassVar[str] = "route"
     stride: ClassVar[int] = 1
     layers: tuple[int, ...]
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The shape of the joined map. Raises ArchitectureError for maps of different sizes."""
@@ -104,12 +108,11 @@ class Route:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reorg:
+class Reorg(AnyLayer):
     """Darknet's space-to-channels; not a clean space-to-depth (see `network.module.reorg`)."""
 
     kind: ClassVar[str] = "reorg"
     stride: int
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The shape of the rearranged map. Raises ArchitectureError for one that the stride does not divide."""
@@ -123,7 +126,7 @@ class Reorg:
 
 
 @dataclasses.dataclass(frozen=True)
-class Region:
+class Region(AnyLayer):
     """The detection layer: `anchors` are (width, height) pairs in cells of the head."""
 
     kind: ClassVar[str] = "region"
@@ -136,7 +139,6 @@ class Region:
     class_scale: float = 1.0
     thresh: float = 0.5
     rescore: bool = False
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The head's own shape. Raises ArchitectureError for channels that do not fit anchors and classes."""
@@ -150,13 +152,12 @@ class Region:
 
 
 @dataclasses.dataclass(frozen=True)
-class Dropout:
+class Dropout(AnyLayer):
     """In training, sets values to 0 with this `probability` and scales the others up; at inference, nothing."""
 
     kind: ClassVar[str] = "dropout"
     stride: ClassVar[int] = 1
     probability: float = 0.5
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The map's own shape. Raises ArchitectureError for a probability outside [0, 1)."""
@@ -166,12 +167,11 @@ class Dropout:
 
 
 @dataclasses.dataclass(frozen=True)
-class Avgpool:
+class Avgpool(AnyLayer):
     """The mean of each channel over the whole map, in one cell."""
 
     kind: ClassVar[str] = "avgpool"
     stride: ClassVar[int] = 1  # of no use: one cell, whatever the size of the map
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """One cell."""
@@ -179,12 +179,11 @@ class Avgpool:
 
 
 @dataclasses.dataclass(frozen=True)
-class Softmax:
+class Softmax(AnyLayer):
     """A classifier's probabilities: the softmax over the channels of a single cell."""
 
     kind: ClassVar[str] = "softmax"
     stride: ClassVar[int] = 1
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The map's own shape. Raises ArchitectureError for more than a cell, over all of which Darknet would sum."""
@@ -194,12 +193,11 @@ class Softmax:
 
 
 @dataclasses.dataclass(frozen=True)
-class Cost:
+class Cost(AnyLayer):
     """Where Darknet measures a classifier's loss; it gives its input."""
 
     kind: ClassVar[str] = "cost"
     stride: ClassVar[int] = 1
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The map's own shape."""
