@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import pathlib
 
@@ -81,6 +82,21 @@ def test_pad_means_half_the_kernel(pad: str, padding: int) -> None:
     assert layer.padding == padding
 
 
+def test_dontload_and_stopbackward(caplog: pytest.LogCaptureFixture) -> None:
+    text = TINY.replace("filters=14", "filters=14\ndontload=1").replace(
+        "stride=2", "stopbackward=1\ndontload=1\nstride=2"
+    )
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        architecture = darknet.parse_cfg(text)
+    assert caplog.records == []
+    conv, pool, region = darknet.parse_cfg(TINY).layers
+    assert isinstance(conv, Convolutional)
+    pool = dataclasses.replace(pool, stopbackward=True, options=(("dontload", "1"),))
+    assert architecture.layers == (dataclasses.replace(conv, dontload=True), pool, region)
+    assert architecture.frozen == {"conv_00"}
+    assert darknet.parse_cfg(darknet.format_cfg(architecture)) == architecture
+
+
 def test_yolov2_voc() -> None:
     architecture = darknet.read_cfg(THIRD_PARTY / "yolov2-voc.cfg")
     assert len(architecture.layers) == 32
@@ -127,6 +143,8 @@ CONVOLUTIONS = st.builds(
     padding=st.integers(0, 3),
     batch_normalize=st.booleans(),
     activation=st.sampled_from(list(ACTIVATIONS)),
+    dontload=st.booleans(),
+    stopbackward=st.booleans(),
     options=OPTIONS,
 )
 
@@ -193,6 +211,7 @@ def _changed(old: str, new: str) -> str:
             _changed("=leaky", "=mish"),
             f"a.cfg:12: activation=mish, expected one of {', '.join(ACTIVATIONS)}",
         ),
+        (_changed("batch_normalize=1", "stopbackward=500"), "a.cfg:8: stopbackward=500, expected 0 or 1"),
         (_changed("batch_normalize=1", "batch_normalize=2"), "a.cfg:8: batch_normalize=2, expected 0 or 1"),
         (_changed("filters=14", "filters=0"), "a.cfg:7: [convolutional] filters must be positive, got 0"),
         (

@@ -27,7 +27,7 @@ def test_keeps_options_in_order_and_warns_once_about_unknown_ones(caplog: pytest
         ("convolutional", "flipped=1", "flipped=1 is not supported in [convolutional], expected 0"),
         ("convolutional", "dilation=2", "dilation=2 is not supported in [convolutional], expected 1"),
         ("convolutional", "stride_x=2", "stride_x is not supported in [convolutional], remove it"),
-        ("convolutional", "dontload=1", "dontload=1 is not supported in [convolutional], expected 0"),
+        ("convolutional", "dontsave=1", "dontsave=1 is not supported in [convolutional], expected 0"),
         ("maxpool", "maxpool_depth=1", "maxpool_depth=1 is not supported in [maxpool], expected 0"),
         ("route", "groups=2", "groups=2 is not supported in [route], expected 1"),
         ("reorg", "reverse=1", "reverse=1 is not supported in [reorg], expected 0"),

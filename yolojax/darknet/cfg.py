@@ -97,7 +97,8 @@ def _layer(section: Section, warned: set[tuple[str, str]]) -> Layer:
     if section.name not in LAYERS:
         raise section.error(f"unknown section [{shown(section.name)}], expected one of {', '.join(LAYERS)}")
     layer = LAYERS[section.name](section)
-    return dataclasses.replace(layer, options=kept_options(section, warned))
+    stopbackward = section.take_flag("stopbackward")
+    return dataclasses.replace(layer, stopbackward=stopbackward, options=kept_options(section, warned))
 
 
 def _convolutional(section: Section) -> Convolutional:
@@ -112,6 +113,7 @@ def _convolutional(section: Section) -> Convolutional:
         padding=size // 2 if pad else padding,
         batch_normalize=section.take_flag("batch_normalize"),
         activation=section.take_choice("activation", tuple(ACTIVATIONS), default="logistic"),
+        dontload=section.take_flag("dontload"),
     )
 
 
@@ -170,7 +172,10 @@ LAYERS: dict[str, Callable[[Section], Layer]] = {
 
 def _format_section(layer: Net | Layer) -> str:
     name, fields = _fields(layer)
-    taken = {key for key, _ in fields} | PADDING.get(name, set())
+    taken = {key for key, _ in fields} | SOMETIMES.get(name, set())
+    if not isinstance(layer, Net):
+        fields += [("stopbackward", 1)] if layer.stopbackward else []
+        taken.add("stopbackward")
     for key, value in layer.options:
         if key in taken:
             raise ValueError(f"option {key}={value} of [{name}] is a field of the layer already, or given twice")
@@ -183,7 +188,7 @@ def _format_section(layer: Net | Layer) -> str:
 
 
 # Fields that are printed only where they are not the default.
-PADDING = {"convolutional": {"pad", "padding"}, "maxpool": {"padding"}}
+SOMETIMES = {"convolutional": {"pad", "padding", "dontload"}, "maxpool": {"padding"}}
 
 
 def _fields(layer: Net | Layer) -> tuple[str, list[tuple[str, object]]]:
@@ -200,6 +205,7 @@ def _fields(layer: Net | Layer) -> tuple[str, list[tuple[str, object]]]:
                 ("stride", layer.stride),
                 pad,
                 ("activation", layer.activation),
+                *([("dontload", 1)] if layer.dontload else []),
             ]
         case Maxpool():
             padding = [] if layer.padding == layer.size - 1 else [("padding", layer.padding)]

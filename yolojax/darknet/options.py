@@ -27,7 +27,8 @@ FIXED = {
     "softmax": {"groups": 1, "temperature": 1, "spatial": 0, "noloss": 0},
 }
 MAX_WARNINGS = 20  # for one file
-ANYWHERE = dict.fromkeys(("dontload", "dontloadscales", "numload", "dontsave"), 0)
+ANYWHERE = dict.fromkeys(("dontloadscales", "numload", "dontsave"), 0)
+NO_WEIGHTS = "dontload"  # says nothing of a layer that has none
 # Options without a value that is supported.
 REFUSED = {
     "convolutional": ("stride_x", "stride_y", "share_index"),
@@ -43,7 +44,7 @@ def kept_options(section: Section, warned: set[tuple[str, str]]) -> tuple[tuple[
     An option that Darknet does not know is warned about, unless `warned`, which is added to, holds (section, option).
     """
     fixed = FIXED.get(section.name, {}) | ANYWHERE
-    known = KNOWN.get(section.name, "").split()
+    known = [*KNOWN.get(section.name, "").split(), NO_WEIGHTS]
     for key, (value, line) in section.options.items():
         if key in REFUSED.get(section.name, ()):
             raise section.error(f"{key} is not supported in [{section.name}], remove it", line)

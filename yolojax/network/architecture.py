@@ -140,6 +140,15 @@ class Architecture:
                 channels = self.shapes[source].channels if source >= 0 else self.net.channels
                 yield ConvolutionInfo(index, self.name(index), layer, channels)
 
+    @functools.cached_property
+    def frozen(self) -> frozenset[str]:
+        """The convolutions that training leaves as they are: up to the last layer with `stopbackward`, that included.
+
+        Darknet's backward pass goes down the layers and ends there, also where a route reads a layer further down.
+        """
+        last = max((index for index, layer in enumerate(self.layers) if layer.stopbackward), default=-1)
+        return frozenset(conv.name for conv in self.convolutions if conv.index <= last)
+
     @property
     def has_dropout(self) -> bool:
         """Whether training needs random numbers."""

@@ -46,14 +46,22 @@ class Net:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AnyLayer:
-    """What the section of any layer may say; `options` are those that no field has, kept as text and printed back."""
+    """What the section of any layer may say.
 
+    With `stopbackward`, training changes neither this layer nor any before it. `options` are those that no field has,
+    kept as text and printed back.
+    """
+
+    stopbackward: bool = False
     options: Options = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Convolutional(AnyLayer):
-    """A convolution; `padding` is in pixels on each side."""
+    """A convolution; `padding` is in pixels on each side.
+
+    With `dontload`, a `.weights` file that is read does not hold it.
+    """
 
     kind: ClassVar[str] = "conv"
     filters: int
@@ -62,6 +70,7 @@ class Convolutional(AnyLayer):
     padding: int = 0
     batch_normalize: bool = False
     activation: str = "linear"
+    dontload: bool = dataclasses.field(default=False, kw_only=True)
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The shape of its map. Raises ArchitectureError for fields that make no convolution."""

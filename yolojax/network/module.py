@@ -1,7 +1,7 @@
 """The Flax module that an architecture describes, with `init` and `apply` over plain pytrees."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import assert_never, cast
 
 import flax.linen as nn
@@ -25,7 +25,7 @@ from yolojax.network.layers import (
     Route,
     Softmax,
 )
-from yolojax.network.variables import AnyArray, BatchStats, Variables
+from yolojax.network.variables import AnyArray, BatchStats, Params, Variables
 
 BN_EPSILON = 1e-5
 BN_MOMENTUM = 0.99
@@ -321,17 +321,23 @@ def apply_with_maps(
 ) -> tuple[Float32[Array, "batch rows columns outputs"], BatchStats, dict[str, Float[Array, "batch _ _ _"]]]:
     """The head, the `batch_stats` after it, and {name: the map that it makes, in `dtype`} of the convolutions `layers`.
 
-    `train` as in `apply_train`, else as in `apply`, where the statistics are those given. Raises ValueError for a name
-    that is no convolution's.
+    `train` as in `apply_train`, else as in `apply`, where the statistics are those given. In training no gradient
+    reaches the parameters of `architecture.frozen`. Raises ValueError for a name that is no convolution's.
     """
     known = [conv.name for conv in architecture.convolutions]
     if unknown := [name for name in layers if name not in known]:
         raise ValueError(f"layers name {unknown[0]!r}, which is not a convolution; there are {', '.join(known)}")
     mutable = [name for name, wanted in (("batch_stats", train), (OUTPUTS, layers)) if wanted]
     network = Network(architecture, axis_name=axis_name, dtype=dtype)
+    if train:
+        variables = {**variables, "params": _stopped(variables["params"], architecture.frozen)}
     head, updates = network.apply(variables, images, train=train, keys=keys, mutable=mutable)
     maps = {name: updates[OUTPUTS][name]["x"] for name in layers}
     return head, updates.get("batch_stats", variables["batch_stats"]), maps
+
+
+def _stopped(params: Params, frozen: Collection[str]) -> Params:
+    return {name: lax.stop_gradient(layer) if name in frozen else layer for name, layer in params.items()}
 
 
 def apply_layer(
