@@ -173,7 +173,14 @@ def _architectures(draw: st.DrawFn) -> Architecture:
 def _regions(draw: st.DrawFn) -> Architecture:
     anchors = draw(st.lists(st.tuples(SIDES, SIDES), min_size=1, max_size=3).map(tuple))
     classes = draw(st.integers(1, 5))
-    region = Region(anchors, classes, *[draw(NUMBERS) for _ in range(5)], draw(st.booleans()), options=draw(OPTIONS))
+    region = Region(
+        anchors,
+        classes,
+        *[draw(NUMBERS) for _ in range(5)],
+        draw(st.booleans()),
+        softmax=draw(st.booleans()),
+        options=draw(OPTIONS),
+    )
     head = Convolutional(len(anchors) * (5 + classes), stride=2)
     return Architecture(Net(32, 64), (head, region))
 
@@ -218,11 +225,7 @@ def _changed(old: str, new: str) -> str:
             _changed("filters=14", "filters=15"),
             "a.cfg:18: [region] 15 channels come in, expected anchors * (5 + classes) = 14",
         ),
-        (_changed("softmax=1", "softmax=0"), "a.cfg:22: softmax=0 is not supported in [region], expected 1"),
-        (
-            _changed("softmax=1\n", ""),
-            "a.cfg:18: softmax=0 (Darknet's default) is not supported in [region], expected 1",
-        ),
+        (_changed("softmax=1", "softmax=2"), "a.cfg:22: softmax=2, expected 0 or 1"),
         (_changed("bias_match=1", "bias_match=0"), "a.cfg:23: bias_match=0 is not supported in [region], expected 1"),
         (_changed("jitter=.2", "coords=5"), "a.cfg:24: coords=5 is not supported in [region], expected 4"),
         (_changed("num=2", "num=3"), "a.cfg:19: 4 numbers in anchors, expected 2 * num = 6"),
@@ -306,6 +309,12 @@ def test_the_activation_without_a_word_is_darknets() -> None:
     (layer, *_) = darknet.parse_cfg(_changed("activation=leaky\n", "")).layers
     assert isinstance(layer, Convolutional)
     assert layer.activation == "logistic"
+
+
+@pytest.mark.parametrize("given", ["softmax=0\n", ""])
+def test_logistic_classes_are_darknets_default(given: str) -> None:
+    assert darknet.parse_cfg(TINY).region.softmax
+    assert not darknet.parse_cfg(_changed("softmax=1\n", given)).region.softmax
 
 
 def test_a_size_that_is_no_multiple_of_the_stride() -> None:

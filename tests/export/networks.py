@@ -1,5 +1,6 @@
 """Networks to export: random ones of every layer kind, and their arrays."""
 
+import dataclasses
 import functools
 import re
 
@@ -44,6 +45,12 @@ def random_architecture(seed: int) -> Architecture:
         layers += _layers(str(kind), rng, Architecture(Net(HEIGHT, WIDTH), tuple(layers)).shapes)
     head = Convolutional(len(ANCHORS) * (5 + CLASSES))
     return Architecture(Net(HEIGHT, WIDTH), (*layers, head, Region(ANCHORS, CLASSES)))
+
+
+def with_region(architecture: Architecture, **changes) -> Architecture:
+    """The same network with other fields of its region layer."""
+    region = dataclasses.replace(architecture.region, **changes)
+    return dataclasses.replace(architecture, layers=(*architecture.layers[:-1], region))
 
 
 def classifier() -> Architecture:

@@ -30,6 +30,13 @@ def test_a_card_tells_what_a_user_needs(tmp_path):
         assert part in text
 
 
+def test_logistic_classes_are_told(tmp_path):
+    architecture, variables = networks.even_network()
+    assert "σ(to) * softmax(class logits)." in card(tmp_path, architecture, variables, export.Facts())
+    logistic = networks.with_region(architecture, softmax=False)
+    assert "σ(to) * σ(class logit)." in card(tmp_path, logistic, variables, export.Facts())
+
+
 def test_what_is_not_known_is_told(tmp_path):
     text = card(tmp_path, *networks.even_network(), export.Facts())
     assert "mAP: not known." in text

@@ -133,7 +133,6 @@ def _reorg(section: Section) -> Reorg:
 
 def _region(section: Section) -> Region:
     section.take_only("coords", 4, default=4)
-    section.take_only("softmax", 1, default=0)
     section.take_only("bias_match", 1, default=0)
     line = section.options["anchors"].line if "anchors" in section.options else section.line
     anchors, num = section.take_numbers("anchors"), section.take_integer("num", 1)
@@ -150,6 +149,7 @@ def _region(section: Section) -> Region:
         class_scale=section.take_number("class_scale", 1.0),
         thresh=section.take_number("thresh", 0.5),
         rescore=section.take_flag("rescore"),
+        softmax=section.take_flag("softmax"),
     )
 
 
@@ -231,7 +231,7 @@ def _region_fields(layer: Region) -> list[tuple[str, object]]:
         ("classes", layer.classes),
         ("coords", 4),
         ("num", len(layer.anchors)),
-        ("softmax", 1),
+        ("softmax", int(layer.softmax)),
         ("rescore", int(layer.rescore)),
         ("coord_scale", _decimal(layer.coord_scale)),
         ("object_scale", _decimal(layer.object_scale)),

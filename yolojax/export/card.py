@@ -151,6 +151,6 @@ def _region_lines(architecture: Architecture, names: tuple[str, ...], *, decoded
         lines.append(
             f"- A box of the head, relative to the image: x = (column + σ(tx)) / {columns}, y = (row + σ(ty)) / "
             f"{rows}, w = anchor width * exp(tw) / {columns}, h = anchor height * exp(th) / {rows}. Its score for a "
-            "class: σ(to) * softmax(class logits)."
+            f"class: σ(to) * {'softmax(class logits)' if region.softmax else 'σ(class logit)'}."
         )
     return [*lines, ""]

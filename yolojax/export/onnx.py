@@ -332,7 +332,11 @@ def _add_decoding(graph: _Graph, architecture: Architecture) -> tuple[str, str, 
     boxes = graph.add("Concat", [centre, shape], "decode/xywh", axis=2)
 
     sure = graph.add("Sigmoid", [to], "decode/objectness")
-    scores = graph.add("Mul", [sure, graph.add("Softmax", [classes], "decode/softmax", axis=2)], "decode/scores")
+    if region.softmax:
+        probability = graph.add("Softmax", [classes], "decode/softmax", axis=2)
+    else:
+        probability = graph.add("Sigmoid", [classes], "decode/sigmoid")
+    scores = graph.add("Mul", [sure, probability], "decode/scores")
     return boxes, graph.add("Transpose", [scores], "decode/by_class", perm=[0, 2, 1]), count
 
 

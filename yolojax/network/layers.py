@@ -136,7 +136,10 @@ class Reorg(AnyLayer):
 
 @dataclasses.dataclass(frozen=True)
 class Region(AnyLayer):
-    """The detection layer: `anchors` are (width, height) pairs in cells of the head."""
+    """The detection layer: `anchors` are (width, height) pairs in cells of the head.
+
+    With `softmax` a box has one of the classes; without, each class has a logistic score of its own.
+    """
 
     kind: ClassVar[str] = "region"
     stride: ClassVar[int] = 1
@@ -148,6 +151,7 @@ class Region(AnyLayer):
     class_scale: float = 1.0
     thresh: float = 0.5
     rescore: bool = False
+    softmax: bool = dataclasses.field(default=True, kw_only=True)
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The head's own shape. Raises ArchitectureError for channels that do not fit anchors and classes."""
