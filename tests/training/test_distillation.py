@@ -128,7 +128,7 @@ def step_on(devices):
 
 def test_the_teacher_gives_its_head_and_the_channels_that_are_left():
     _, metrics, leaves = step_on(1)
-    images = network.to_float(batch_of()["image"])
+    images = network.to_input(ARCHITECTURE, batch_of()["image"])
     head, _, maps = network.apply_with_maps(ARCHITECTURE, TEACHER.variables, images, layers=LAYERS)
     np.testing.assert_allclose(leaves["teacher_head"][0], head, rtol=1e-4, atol=1e-5)
     for name in LAYERS:

@@ -78,10 +78,10 @@ def onnx_model(
       names: of the classes; they and the .cfg go into the model's metadata.
 
     Returns:
-      A graph of `images` (batch, channels, height, width) float32 RGB in 0..1. Its output is `head` (batch, A*(5+C),
-      rows, columns), or with `suppression`, for the K detections of the whole batch: `boxes` (K, 4) left, top, right,
-      bottom relative to the image and clamped to it, `scores` (K,), `labels` (K,) int64, and `image` (K,) int64, the
-      image's place in the batch; ordered by image, then class, then score.
+      A graph of `images` (batch, channels, height, width) float32 in 0..1, RGB or grey. Its output is `head` (batch,
+      A*(5+C), rows, columns), or with `suppression`, for the K detections of the whole batch: `boxes` (K, 4) left, top,
+      right, bottom relative to the image and clamped to it, `scores` (K,), `labels` (K,) int64, and `image` (K,) int64,
+      the image's place in the batch; ordered by image, then class, then score.
 
     Raises:
       ValueError: variables that do not fit, no region layer to decode, or onnx is not installed.

@@ -31,8 +31,8 @@ from yolojax.network.module import (
     convolution_inputs,
     init,
     reorg,
-    to_float,
 )
+from yolojax.network.pixels import check_channels, to_input
 from yolojax.network.variables import (
     AnyArray,
     BatchStats,
@@ -79,6 +79,7 @@ __all__ = [
     "apply_masks",
     "apply_train",
     "apply_with_maps",
+    "check_channels",
     "check_masks",
     "check_size",
     "check_variables",
@@ -91,7 +92,7 @@ __all__ = [
     "leaf_paths",
     "own_size",
     "reorg",
-    "to_float",
+    "to_input",
     "variable_shapes",
     "walk",
     "with_filters",

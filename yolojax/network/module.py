@@ -247,11 +247,6 @@ def reorg(
     return x.transpose(0, 2, 3, 1)
 
 
-def to_float(images: Shaped[AnyArray, "*shape"]) -> Float32[Array, "*shape"]:
-    """Pixels in 0..255, such as uint8 -> 0..1, which `apply` takes."""
-    return jnp.asarray(images).astype(jnp.float32) / 255.0
-
-
 def init(architecture: Architecture, key: Key[Array, ""]) -> Variables:
     """Random variables `{"params": ..., "batch_stats": ...}`, float32: He normal kernels, BN as the identity."""
     side = jax.ShapeDtypeStruct(
@@ -273,7 +268,8 @@ def apply(
     Args:
       architecture: the network's description; static.
       variables: `{"params": ..., "batch_stats": ...}` that fit it.
-      images: (B, H, W, 3) float RGB in 0..1; any size for which `architecture.shapes_at` has shapes.
+      images: (B, H, W, C) float in 0..1, RGB or grey as `to_input` gives them; any size for which
+        `architecture.shapes_at` has shapes.
       dtype: what to compute in; the variables stay float32.
 
     Returns:

@@ -37,7 +37,7 @@ def repair(
     architecture: Architecture,
     variables: Variables,
     masks: Masks,
-    images: Iterable[UInt8[AnyArray, "_ height width 3"]],
+    images: Iterable[UInt8[AnyArray, "_ height width _"]],
     *,
     ridge: float = RIDGE,
     cells: int = CELLS,
@@ -92,9 +92,9 @@ def repair(
 class _Flow:
     """One batch on its way up through the layers; maps that no later layer reads are let go."""
 
-    def __init__(self, architecture: Architecture, images: UInt8[jax.Array, "batch height width 3"]) -> None:
+    def __init__(self, architecture: Architecture, images: UInt8[jax.Array, "batch height width _"]) -> None:
         self._architecture, self._next = architecture, 0
-        self._maps: Maps = {-1: network.to_float(images)}
+        self._maps: Maps = {-1: network.to_input(architecture, images)}
         self._last = {
             source: index for index in range(len(architecture.layers)) for source in architecture.sources(index)
         }
