@@ -82,6 +82,16 @@ def test_pad_means_half_the_kernel(pad: str, padding: int) -> None:
     assert layer.padding == padding
 
 
+def test_groups() -> None:
+    grouped = "[convolutional]\nfilters=14\ngroups=7\nactivation=linear\n\n[region]"
+    architecture = darknet.parse_cfg(TINY.replace("[region]", grouped))
+    assert architecture.layers[2] == Convolutional(14, groups=7)
+    assert architecture.convolutions[1].kernel_shape == (1, 1, 2, 14)
+    assert darknet.parse_cfg(darknet.format_cfg(architecture)) == architecture
+    plain = darknet.parse_cfg(TINY.replace("[region]", grouped.replace("groups=7", "groups=1")))
+    assert "groups" not in darknet.format_cfg(plain)
+
+
 def test_dontload_and_stopbackward(caplog: pytest.LogCaptureFixture) -> None:
     text = TINY.replace("filters=14", "filters=14\ndontload=1").replace(
         "stride=2", "stopbackward=1\ndontload=1\nstride=2"

@@ -69,6 +69,17 @@ def test_order_of_the_file(path: pathlib.Path) -> None:
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {np.dtype(np.float32)}
 
 
+def test_order_of_a_kernel_with_groups(path: pathlib.Path) -> None:
+    """As `nweights` of Darknet's make_convolutional_layer: c / groups * n * size * size."""
+    architecture = Architecture(Net(4, 4, 4), (Convolutional(6, size=3, padding=1, groups=2),))
+    values = np.arange(6 + 6 * 2 * 3 * 3, dtype="<f4")
+    path.write_bytes(struct.pack("<iiii", 0, 1, 0, 0) + values.tobytes())
+    kernel = darknet.read_weights(architecture, path)["params"]["conv_00"]["kernel"]
+    assert kernel.shape == (3, 3, 2, 6)
+    for h, w, i, o in np.ndindex(kernel.shape):
+        assert kernel[h, w, i, o] == 6 + w + 3 * (h + 3 * (i + 2 * o))
+
+
 @pytest.mark.parametrize(("header", "size"), [("int32", 16), ("int64", 20)])
 def test_round_trip_is_byte_identical(path: pathlib.Path, header: str, size: int) -> None:
     payload = np.random.default_rng(0).standard_normal((FIRST + SECOND) // 4, np.float32).tobytes()

@@ -101,6 +101,20 @@ def test_the_gradient_of_a_halving_pool_has_a_slope() -> None:
     np.testing.assert_allclose(jax.jvp(gradient, (x,), (slope,))[1], 2 * largest * slope, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("groups", "filters"), [(2, 6), (4, 4), (4, 8)])
+def test_a_convolution_with_groups_equals_loops(groups: int, filters: int) -> None:
+    """Those of as many groups as channels too, with one filter for each or two."""
+    layer = Convolutional(filters, 3, 2, 1, activation="leaky", groups=groups)
+    architecture = Architecture(Net(7, 6, 4), (layer,))
+    variables, x = helpers.random_variables(architecture), _normal(2, 7, 6, 4)
+    leaves = variables["params"]["conv_00"]
+    assert leaves["kernel"].shape == (3, 3, 4 // groups, filters)
+    parts = zip(np.split(x, groups, axis=3), np.split(np.asarray(leaves["kernel"]), groups, axis=3), strict=True)
+    linear = np.concatenate([_convolve(part, kernel, 2, 1) for part, kernel in parts], axis=3) + leaves["bias"]
+    expected = np.where(linear > 0, linear, 0.1 * linear)
+    np.testing.assert_allclose(network.apply(architecture, variables, x), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_a_classifiers_last_layers_equal_numpy() -> None:
     architecture = Architecture(Net(5, 4), (Convolutional(6, 3), Avgpool(), Softmax(), Cost()))
     variables = helpers.random_variables(architecture)

@@ -1,6 +1,6 @@
 """A network with what only some `.cfg` files have, from training to pruning, exports and detection.
 
-It reads grey images, its classes are logistic, and its first layers are frozen.
+It reads grey images, its classes are logistic, a convolution has groups, and its first layers are frozen.
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ from yolojax.network import Architecture
 def architecture() -> Architecture:
     plain = helpers.small_architecture(classes=2)
     layers = list(plain.layers)
+    layers[6] = dataclasses.replace(layers[6], groups=4)
     layers[1] = dataclasses.replace(layers[1], stopbackward=True)
     layers[-1] = dataclasses.replace(plain.region, softmax=False)
     return Architecture(dataclasses.replace(plain.net, channels=1), tuple(layers))

@@ -113,6 +113,7 @@ def _convolutional(section: Section) -> Convolutional:
         padding=size // 2 if pad else padding,
         batch_normalize=section.take_flag("batch_normalize"),
         activation=section.take_choice("activation", tuple(ACTIVATIONS), default="logistic"),
+        groups=section.take_integer("groups", 1),
         dontload=section.take_flag("dontload"),
     )
 
@@ -188,7 +189,7 @@ def _format_section(layer: Net | Layer) -> str:
 
 
 # Fields that are printed only where they are not the default.
-SOMETIMES = {"convolutional": {"pad", "padding", "dontload"}, "maxpool": {"padding"}}
+SOMETIMES = {"convolutional": {"pad", "padding", "groups", "dontload"}, "maxpool": {"padding"}}
 
 
 def _fields(layer: Net | Layer) -> tuple[str, list[tuple[str, object]]]:
@@ -205,6 +206,7 @@ def _fields(layer: Net | Layer) -> tuple[str, list[tuple[str, object]]]:
                 ("stride", layer.stride),
                 pad,
                 ("activation", layer.activation),
+                *([("groups", layer.groups)] if layer.groups > 1 else []),
                 *([("dontload", 1)] if layer.dontload else []),
             ]
         case Maxpool():

@@ -16,7 +16,7 @@ KNOWN = {
 # Options that change what the network computes or which weights are read, with the one value that is supported.
 FIXED = {
     "convolutional": {
-        **dict.fromkeys(("groups", "dilation"), 1),
+        "dilation": 1,
         **dict.fromkeys(("binary", "xnor", "flipped", "cbn", "bin_output", "antialiasing", "assisted_excitation"), 0),
         **dict.fromkeys(("sway", "rotate", "stretch", "stretch_sway"), 0),
     },

@@ -220,6 +220,7 @@ def _add_convolution(
         kernel_shape=[layer.size] * 2,
         strides=[layer.stride] * 2,
         pads=[layer.padding] * 4,
+        group=layer.groups,
     )
     return value if linear else _add_activation(graph, layer.activation, value, name)
 

@@ -42,8 +42,8 @@ class ConvolutionInfo:
 
     @property
     def kernel_shape(self) -> tuple[int, int, int, int]:
-        """(height, width, in, out)."""
-        return (self.layer.size, self.layer.size, self.in_channels, self.layer.filters)
+        """(height, width, in, out), in which `in` are the channels of one group."""
+        return (self.layer.size, self.layer.size, self.in_channels // self.layer.groups, self.layer.filters)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,6 +60,7 @@ class AnyLayer:
 class Convolutional(AnyLayer):
     """A convolution; `padding` is in pixels on each side.
 
+    With `groups`, the g-th part of the filters reads the g-th part of the input's channels alone.
     With `dontload`, a `.weights` file that is read does not hold it.
     """
 
@@ -70,11 +71,16 @@ class Convolutional(AnyLayer):
     padding: int = 0
     batch_normalize: bool = False
     activation: str = "linear"
+    groups: int = dataclasses.field(default=1, kw_only=True)
     dontload: bool = dataclasses.field(default=False, kw_only=True)
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The shape of its map. Raises ArchitectureError for fields that make no convolution."""
-        _require_positive(filters=self.filters, size=self.size, stride=self.stride)
+        _require_positive(filters=self.filters, size=self.size, stride=self.stride, groups=self.groups)
+        if sources[0].channels % self.groups or self.filters % self.groups:
+            raise ArchitectureError(
+                f"{sources[0].channels} channels and {self.filters} filters do not divide by groups = {self.groups}"
+            )
         if self.padding < 0:
             raise ArchitectureError(f"padding must not be negative, got {self.padding}")
         if self.activation not in ACTIVATIONS:

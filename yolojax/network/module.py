@@ -45,7 +45,7 @@ class ConvolutionLayer(nn.Module):
         self, x: Float[Array, "batch height width channels"], train: bool
     ) -> Float[Array, "batch rows columns filters"]:
         layer, vector = self.layer, (self.layer.filters,)
-        shape = (layer.size, layer.size, x.shape[-1], layer.filters)
+        shape = (layer.size, layer.size, x.shape[-1] // layer.groups, layer.filters)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, vector, jnp.float32)
         self._offer(INPUTS, x)
@@ -55,6 +55,7 @@ class ConvolutionLayer(nn.Module):
             window_strides=(layer.stride, layer.stride),
             padding=[(layer.padding, layer.padding)] * 2,
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            feature_group_count=layer.groups,
         )
         if layer.batch_normalize:
             scale = self.param("scale", nn.initializers.ones, vector, jnp.float32)

@@ -55,7 +55,7 @@ def repair(
     Returns:
       Variables of the same shapes, with exactly 0 where a mask is False: kernels have changed, and biases or running
       means by the constant part. `remove_filters` of them gives the same head. Layers below the first that
-      lost an input stay as they are.
+      lost an input stay as they are, and so do convolutions with groups, which lose none.
 
     Raises ValueError for variables or masks that do not fit, and for no image at all.
     """
@@ -74,7 +74,7 @@ def repair(
     channels, changed = kept_channels(architecture, masks), False
     for conv in architecture.convolutions:
         changed |= channels[conv.name].size < conv.in_channels
-        if not changed:
+        if not changed or conv.layer.groups > 1:
             continue
         alive = np.flatnonzero(alive_filters(masks[conv.name]))
         equations = _mean_equations(
