@@ -182,8 +182,8 @@ def _check_all_read(architecture: Architecture, path: Path, header: Header, foun
     behind = any(not conv.layer.dontload for conv in convolutions[first:])
     if behind and found == header.size + sum(slot.size for slot in _slots(architecture)):
         raise WeightsError(
-            f"{path}: {found} bytes, as many as all layers take, but {convolutions[first].name} is not in the file by "
-            "its dontload=1; remove that from the .cfg"
+            f"{path}: {found} bytes, as many as with {convolutions[first].name}, which dontload=1 leaves out: remove "
+            "that option"
         )
 
 

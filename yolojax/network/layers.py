@@ -60,8 +60,8 @@ class AnyLayer:
 class Convolutional(AnyLayer):
     """A convolution; `padding` is in pixels on each side.
 
-    With `groups`, the g-th part of the filters reads the g-th part of the input's channels alone.
-    With `dontload`, a `.weights` file that is read does not hold it.
+    With `groups`, the g-th part of the filters reads the g-th part of the input's channels alone. With `dontload` it is
+    not read from a `.weights` file, as if no byte stood for it there.
     """
 
     kind: ClassVar[str] = "conv"
