@@ -107,7 +107,12 @@ def gradients(layer: Convolutional, x: jax.Array, kernel: jax.Array, out: jax.Ar
 
     def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
         return lax.conv_general_dilated(
-            x, kernel, (layer.stride,) * 2, [(layer.padding,) * 2] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC")
+            x,
+            kernel,
+            (layer.stride,) * 2,
+            [(layer.padding,) * 2] * 2,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            feature_group_count=layer.groups,
         )
 
     if first:
@@ -150,7 +155,13 @@ class Torch(torch.nn.Module):
         for conv in model.architecture.convolutions:
             layer, normalised = conv.layer, conv.layer.batch_normalize
             one = torch.nn.Conv2d(
-                conv.in_channels, layer.filters, layer.size, layer.stride, layer.padding, bias=not normalised
+                conv.in_channels,
+                layer.filters,
+                layer.size,
+                layer.stride,
+                layer.padding,
+                groups=layer.groups,
+                bias=not normalised,
             )
             kernel = np.asarray(model.params[conv.name]["kernel"]).transpose(3, 2, 0, 1).copy()
             one.weight = torch.nn.Parameter(torch.from_numpy(kernel))

@@ -40,7 +40,9 @@ def measure_again(model: Model, variables: Variables, images: Images) -> Variabl
     @jax.jit
     def statistics(batch: jax.Array) -> network.BatchStats:
         blank = jax.tree.map(jnp.zeros_like, variables["batch_stats"])
-        _, found = network.apply_train(model.architecture, {**variables, "batch_stats": blank}, network.to_float(batch))
+        _, found = network.apply_train(
+            model.architecture, {**variables, "batch_stats": blank}, network.to_input(model.architecture, batch)
+        )
         return jax.tree.map(lambda leaf: leaf / (1 - BN_MOMENTUM), found)
 
     found = [statistics(jnp.asarray(batch)) for batch in images]

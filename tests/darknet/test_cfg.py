@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import pathlib
 
@@ -10,13 +11,16 @@ from yolojax.network import (
     ACTIVATIONS,
     Architecture,
     ArchitectureError,
+    Avgpool,
     Convolutional,
+    Cost,
     Layer,
     Maxpool,
     Net,
     Region,
     Reorg,
     Route,
+    Softmax,
 )
 
 THIRD_PARTY = pathlib.Path(__file__).parents[2] / "third_party" / "darknet"
@@ -78,6 +82,31 @@ def test_pad_means_half_the_kernel(pad: str, padding: int) -> None:
     assert layer.padding == padding
 
 
+def test_groups() -> None:
+    grouped = "[convolutional]\nfilters=14\ngroups=7\nactivation=linear\n\n[region]"
+    architecture = darknet.parse_cfg(TINY.replace("[region]", grouped))
+    assert architecture.layers[2] == Convolutional(14, groups=7)
+    assert architecture.convolutions[1].kernel_shape == (1, 1, 2, 14)
+    assert darknet.parse_cfg(darknet.format_cfg(architecture)) == architecture
+    plain = darknet.parse_cfg(TINY.replace("[region]", grouped.replace("groups=7", "groups=1")))
+    assert "groups" not in darknet.format_cfg(plain)
+
+
+def test_dontload_and_stopbackward(caplog: pytest.LogCaptureFixture) -> None:
+    text = TINY.replace("filters=14", "filters=14\ndontload=1").replace(
+        "stride=2", "stopbackward=1\ndontload=1\nstride=2"
+    )
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        architecture = darknet.parse_cfg(text)
+    assert caplog.records == []
+    conv, pool, region = darknet.parse_cfg(TINY).layers
+    assert isinstance(conv, Convolutional)
+    pool = dataclasses.replace(pool, stopbackward=True, options=(("dontload", "1"),))
+    assert architecture.layers == (dataclasses.replace(conv, dontload=True), pool, region)
+    assert architecture.frozen == {"conv_00"}
+    assert darknet.parse_cfg(darknet.format_cfg(architecture)) == architecture
+
+
 def test_yolov2_voc() -> None:
     architecture = darknet.read_cfg(THIRD_PARTY / "yolov2-voc.cfg")
     assert len(architecture.layers) == 32
@@ -124,6 +153,8 @@ CONVOLUTIONS = st.builds(
     padding=st.integers(0, 3),
     batch_normalize=st.booleans(),
     activation=st.sampled_from(list(ACTIVATIONS)),
+    dontload=st.booleans(),
+    stopbackward=st.booleans(),
     options=OPTIONS,
 )
 
@@ -137,8 +168,8 @@ def _architectures(draw: st.DrawFn) -> Architecture:
         layer = draw(
             CONVOLUTIONS
             | st.builds(lambda size, p, s: Maxpool(size, s, p % size), *[st.integers(1, 3)] * 3)
-            | st.builds(Route, st.lists(references, min_size=1, max_size=3).map(tuple), OPTIONS)
-            | st.builds(Reorg, st.integers(1, 2), OPTIONS)
+            | st.builds(Route, st.lists(references, min_size=1, max_size=3).map(tuple), options=OPTIONS)
+            | st.builds(Reorg, st.integers(1, 2), options=OPTIONS)
         )
         try:
             Architecture(net, (*layers, layer))
@@ -152,7 +183,14 @@ def _architectures(draw: st.DrawFn) -> Architecture:
 def _regions(draw: st.DrawFn) -> Architecture:
     anchors = draw(st.lists(st.tuples(SIDES, SIDES), min_size=1, max_size=3).map(tuple))
     classes = draw(st.integers(1, 5))
-    region = Region(anchors, classes, *[draw(NUMBERS) for _ in range(5)], draw(st.booleans()), draw(OPTIONS))
+    region = Region(
+        anchors,
+        classes,
+        *[draw(NUMBERS) for _ in range(5)],
+        draw(st.booleans()),
+        softmax=draw(st.booleans()),
+        options=draw(OPTIONS),
+    )
     head = Convolutional(len(anchors) * (5 + classes), stride=2)
     return Architecture(Net(32, 64), (head, region))
 
@@ -175,11 +213,13 @@ def _changed(old: str, new: str) -> str:
         (_changed("[net]", "[maxpool]"), "a.cfg:1: [maxpool], expected [net] first"),
         (
             _changed("[maxpool]", "[local]"),
-            "a.cfg:14: unknown section [local], expected one of convolutional, maxpool, route, reorg, region, dropout",
+            "a.cfg:14: unknown section [local], expected one of convolutional, maxpool, route, reorg, region, dropout"
+            ", avgpool, softmax, cost",
         ),
         (
             _changed("[maxpool]", "[net]"),
-            "a.cfg:14: unknown section [net], expected one of convolutional, maxpool, route, reorg, region, dropout",
+            "a.cfg:14: unknown section [net], expected one of convolutional, maxpool, route, reorg, region, dropout"
+            ", avgpool, softmax, cost",
         ),
         ("[net]\nheight=8\nwidth=8\nchannels=3\n", "a.cfg:1: a network needs at least one layer, got none"),
         (_changed("channels=3\n", ""), "a.cfg:1: [net] has no channels, expected channels=..."),
@@ -188,17 +228,14 @@ def _changed(old: str, new: str) -> str:
             _changed("=leaky", "=mish"),
             f"a.cfg:12: activation=mish, expected one of {', '.join(ACTIVATIONS)}",
         ),
+        (_changed("batch_normalize=1", "stopbackward=500"), "a.cfg:8: stopbackward=500, expected 0 or 1"),
         (_changed("batch_normalize=1", "batch_normalize=2"), "a.cfg:8: batch_normalize=2, expected 0 or 1"),
         (_changed("filters=14", "filters=0"), "a.cfg:7: [convolutional] filters must be positive, got 0"),
         (
             _changed("filters=14", "filters=15"),
             "a.cfg:18: [region] 15 channels come in, expected anchors * (5 + classes) = 14",
         ),
-        (_changed("softmax=1", "softmax=0"), "a.cfg:22: softmax=0 is not supported in [region], expected 1"),
-        (
-            _changed("softmax=1\n", ""),
-            "a.cfg:18: softmax=0 (Darknet's default) is not supported in [region], expected 1",
-        ),
+        (_changed("softmax=1", "softmax=2"), "a.cfg:22: softmax=2, expected 0 or 1"),
         (_changed("bias_match=1", "bias_match=0"), "a.cfg:23: bias_match=0 is not supported in [region], expected 1"),
         (_changed("jitter=.2", "coords=5"), "a.cfg:24: coords=5 is not supported in [region], expected 4"),
         (_changed("num=2", "num=3"), "a.cfg:19: 4 numbers in anchors, expected 2 * num = 6"),
@@ -224,6 +261,53 @@ def test_one_line_with_file_and_line(text: str, message: str) -> None:
     assert str(error.value) == message
 
 
+CLASSIFIER = """[net]
+height=8
+width=16
+channels=3
+
+[convolutional]
+filters=5
+activation=linear
+
+[avgpool]
+
+[softmax]
+groups=1
+
+[cost]
+type=sse
+"""
+
+
+def test_a_classifier(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        architecture = darknet.parse_cfg(CLASSIFIER.replace("avgpool", "avg").replace("[softmax", "[soft"))
+    assert caplog.records == []
+    softmax, cost = Softmax(options=(("groups", "1"),)), Cost(options=(("type", "sse"),))
+    assert architecture.layers == (Convolutional(5), Avgpool(), softmax, cost)
+    assert darknet.parse_cfg(darknet.format_cfg(architecture)) == architecture
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (CLASSIFIER.replace("groups=1", "groups=2"), "13: groups=2 is not supported in [softmax], expected 1"),
+        (CLASSIFIER.replace("groups=1", "tree=a.tree"), "13: tree is not supported in [softmax], remove it"),
+        (CLASSIFIER.replace("[avgpool]", ""), "12: [softmax] a 16x8 map, expected 1x1 as [avgpool] gives"),
+        (
+            CLASSIFIER.replace("avgpool", "connected"),
+            "10: unknown section [connected], expected one of convolutional, maxpool, route, reorg, region, dropout, "
+            "avgpool, softmax, cost",
+        ),
+    ],
+)
+def test_classifiers_that_are_not_read(text: str, message: str) -> None:
+    with pytest.raises(darknet.CfgError) as error:
+        darknet.parse_cfg(text, "a.cfg")
+    assert str(error.value) == f"a.cfg:{message}"
+
+
 @pytest.mark.parametrize("section", ["shortcut", "upsample", "yolo"])
 def test_a_yolov3_network(section: str) -> None:
     with pytest.raises(darknet.CfgError) as error:
@@ -235,6 +319,12 @@ def test_the_activation_without_a_word_is_darknets() -> None:
     (layer, *_) = darknet.parse_cfg(_changed("activation=leaky\n", "")).layers
     assert isinstance(layer, Convolutional)
     assert layer.activation == "logistic"
+
+
+@pytest.mark.parametrize("given", ["softmax=0\n", ""])
+def test_logistic_classes_are_darknets_default(given: str) -> None:
+    assert darknet.parse_cfg(TINY).region.softmax
+    assert not darknet.parse_cfg(_changed("softmax=1\n", given)).region.softmax
 
 
 def test_a_size_that_is_no_multiple_of_the_stride() -> None:

@@ -7,11 +7,11 @@ from yolojax.darknet.sections import CfgError, parse_sections
 
 
 def test_keeps_options_in_order_and_warns_once_about_unknown_ones(caplog: pytest.LogCaptureFixture) -> None:
-    text = "[net]\nmosaic=1\nburn_in=1000\nmosaic=1\n[convolutional]\nmosaic=2\n[convolutional]\nmosaic=3\ngroups=1\n"
+    text = "[net]\nmosaic=1\nburn_in=1000\nmosaic=1\n[convolutional]\nmosaic=2\n[convolutional]\nmosaic=3\ndilation=1\n"
     warned: set[tuple[str, str]] = set()
     with caplog.at_level(logging.WARNING, logger="absl"):
         kept = [kept_options(section, warned) for section in parse_sections(text, "a.cfg")]
-    assert kept == [(("mosaic", "1"), ("burn_in", "1000")), (("mosaic", "2"),), (("mosaic", "3"), ("groups", "1"))]
+    assert kept == [(("mosaic", "1"), ("burn_in", "1000")), (("mosaic", "2"),), (("mosaic", "3"), ("dilation", "1"))]
     assert [record.getMessage() for record in caplog.records] == [
         "a.cfg:2: unknown option mosaic in [net], kept but not used",
         "a.cfg:6: unknown option mosaic in [convolutional], kept but not used",
@@ -21,13 +21,12 @@ def test_keeps_options_in_order_and_warns_once_about_unknown_ones(caplog: pytest
 @pytest.mark.parametrize(
     ("section", "option", "message"),
     [
-        ("convolutional", "groups=2", "groups=2 is not supported in [convolutional], expected 1"),
         ("convolutional", "xnor=1", "xnor=1 is not supported in [convolutional], expected 0"),
         ("convolutional", "binary=1", "binary=1 is not supported in [convolutional], expected 0"),
         ("convolutional", "flipped=1", "flipped=1 is not supported in [convolutional], expected 0"),
         ("convolutional", "dilation=2", "dilation=2 is not supported in [convolutional], expected 1"),
         ("convolutional", "stride_x=2", "stride_x is not supported in [convolutional], remove it"),
-        ("convolutional", "dontload=1", "dontload=1 is not supported in [convolutional], expected 0"),
+        ("convolutional", "dontsave=1", "dontsave=1 is not supported in [convolutional], expected 0"),
         ("maxpool", "maxpool_depth=1", "maxpool_depth=1 is not supported in [maxpool], expected 0"),
         ("route", "groups=2", "groups=2 is not supported in [route], expected 1"),
         ("reorg", "reverse=1", "reverse=1 is not supported in [reorg], expected 0"),

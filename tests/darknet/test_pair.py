@@ -49,6 +49,25 @@ def test_save_and_load(tmp_path: pathlib.Path) -> None:
     chex.assert_trees_all_equal(loaded, variables)
 
 
+def test_a_head_that_is_not_loaded_is_random_and_then_saved(tmp_path: pathlib.Path) -> None:
+    variables = _random(SMALL)
+    cfg, weights = tmp_path / "a.cfg", tmp_path / "a.weights"
+    head = network.Convolutional(7, dontload=True)
+    unread = network.Architecture(SMALL.net, (SMALL.layers[0], head, SMALL.layers[2]))
+    darknet.write_cfg(unread, cfg)
+    darknet.write_weights(SMALL, variables, weights)
+    architecture, loaded = darknet.load(cfg, weights)
+    assert architecture == SMALL
+    chex.assert_trees_all_equal(loaded["params"]["conv_00"], variables["params"]["conv_00"])
+    assert np.all(np.asarray(loaded["params"]["conv_01"]["kernel"]) != variables["params"]["conv_01"]["kernel"])
+    chex.assert_trees_all_equal(darknet.load(cfg, weights)[1], loaded)
+    for saved in (SMALL, unread):
+        darknet.save(saved, loaded, tmp_path / "b.cfg", tmp_path / "b.weights")
+        again, values = darknet.load(tmp_path / "b.cfg", tmp_path / "b.weights")
+        assert again == SMALL
+        chex.assert_trees_all_equal(values, loaded)
+
+
 def test_save_of_what_a_cfg_cannot_hold_leaves_no_file(tmp_path: pathlib.Path) -> None:
     layers = (network.Convolutional(1, options=(("filters", "2"),)),)
     architecture = network.Architecture(network.Net(8, 8), layers)

@@ -69,6 +69,17 @@ def test_order_of_the_file(path: pathlib.Path) -> None:
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {np.dtype(np.float32)}
 
 
+def test_order_of_a_kernel_with_groups(path: pathlib.Path) -> None:
+    """As `nweights` of Darknet's make_convolutional_layer: c / groups * n * size * size."""
+    architecture = Architecture(Net(4, 4, 4), (Convolutional(6, size=3, padding=1, groups=2),))
+    values = np.arange(6 + 6 * 2 * 3 * 3, dtype="<f4")
+    path.write_bytes(struct.pack("<iiii", 0, 1, 0, 0) + values.tobytes())
+    kernel = darknet.read_weights(architecture, path)["params"]["conv_00"]["kernel"]
+    assert kernel.shape == (3, 3, 2, 6)
+    for h, w, i, o in np.ndindex(kernel.shape):
+        assert kernel[h, w, i, o] == 6 + w + 3 * (h + 3 * (i + 2 * o))
+
+
 @pytest.mark.parametrize(("header", "size"), [("int32", 16), ("int64", 20)])
 def test_round_trip_is_byte_identical(path: pathlib.Path, header: str, size: int) -> None:
     payload = np.random.default_rng(0).standard_normal((FIRST + SECOND) // 4, np.float32).tobytes()
@@ -114,6 +125,44 @@ def test_learned_parameters_of_yolov2_voc() -> None:
     shapes = variable_shapes(darknet.read_cfg(THIRD_PARTY / "yolov2-voc.cfg"))["params"]
     assert sum(np.prod(shape) for leaves in shapes.values() for shape in leaves.values()) == 50_655_389
     assert sum(np.prod(leaves["kernel"]) for leaves in shapes.values()) == 50_634_592
+
+
+def _unread(architecture: Architecture, *indices: int) -> Architecture:
+    layers = list(architecture.layers)
+    for index in indices:
+        layers[index] = dataclasses.replace(layers[index], dontload=True)  # type: ignore[call-arg]
+    return dataclasses.replace(architecture, layers=tuple(layers))
+
+
+@pytest.mark.parametrize(("unread", "left"), [(0, "conv_02"), (2, "conv_00")])
+def test_what_dontload_names_is_not_in_the_file(path: pathlib.Path, unread: int, left: str) -> None:
+    """As in Darknet no byte stands for it: the file is one without that layer."""
+    variables, payload = _random(TWO), {}
+    for name, start, end in (("conv_00", 0, FIRST), ("conv_02", FIRST, FIRST + SECOND)):
+        darknet.write_weights(TWO, variables, path)
+        payload[name] = path.read_bytes()[20:][start:end]
+    path.write_bytes(path.read_bytes()[:20] + payload[left])
+    found = darknet.read_weights(_unread(TWO, unread), path)
+    assert found["params"].keys() == {left}
+    chex.assert_trees_all_equal(found["params"][left], variables["params"][left])
+
+
+def test_a_file_goes_on_with_the_head_that_is_not_read(path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The use of dontload: the first layers of a network of other classes."""
+    other = dataclasses.replace(TWO, layers=(*TWO.layers[:2], Convolutional(filters=8)))
+    variables = _random(other)
+    darknet.write_weights(other, variables, path)
+    with caplog.at_level("INFO", logger="absl"):
+        found = darknet.read_weights(_unread(TWO, 2), path)
+    chex.assert_trees_all_equal(found["params"]["conv_00"], variables["params"]["conv_00"])
+    assert f"read up to conv_00; {4 * 8 * 4} of its" in caplog.text
+
+
+def test_a_file_of_all_layers_although_one_in_between_is_not_read(path: pathlib.Path) -> None:
+    darknet.write_weights(TWO, _random(TWO), path)
+    with pytest.raises(darknet.WeightsError, match="bytes, as many as with conv_00, which dontload=1 leaves out"):
+        darknet.read_weights(_unread(TWO, 0), path)
+    assert darknet.read_weights(_unread(TWO, 2), path)["params"].keys() == {"conv_00"}
 
 
 def test_cutoff_reads_and_writes_the_first_layers(path: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 gradient against Darknet's own."""
 
 import dataclasses
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -73,9 +74,13 @@ def darknet_delta(region, head, truth, seen):
             objectness = sigmoid(out[b, j, i, n, 4])
             wanted = box_iou(predicted(j, i, n), t[:4]) if region.rescore else 1
             delta[b, j, i, n, 4] = region.object_scale * (wanted - objectness) * objectness * (1 - objectness)
-            logits = out[b, j, i, n, 5:]
+            logits, classes = out[b, j, i, n, 5:], delta[b, j, i, n, 5:]
+            if not region.softmax and classes[0]:  # a later truth of this cell and anchor adds its class
+                classes[int(t[4])] = region.class_scale * (1 - sigmoid(logits[int(t[4])]))
+                continue
             probability = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-            delta[b, j, i, n, 5:] = region.class_scale * (np.eye(region.classes)[int(t[4])] - probability)
+            probability = probability if region.softmax else sigmoid(logits)
+            classes[:] = region.class_scale * (np.eye(region.classes)[int(t[4])] - probability)
     return delta.reshape(head.shape)
 
 
@@ -93,16 +98,33 @@ def random_case(seed):
     return rng.normal(0, 1, SHAPE).astype(np.float32), truth
 
 
+def with_region(**changes):
+    region = dataclasses.replace(ARCHITECTURE.region, **changes)
+    return dataclasses.replace(ARCHITECTURE, layers=(*ARCHITECTURE.layers[:-1], region))
+
+
 @pytest.mark.parametrize("seen", [0, 12_799, 12_800])
-@pytest.mark.parametrize("rescore", [True, False])
-def test_the_gradient_is_minus_darknets_delta(seen, rescore):
-    region = dataclasses.replace(ARCHITECTURE.region, rescore=rescore, coord_scale=1.5, class_scale=0.7, thresh=0.3)
-    architecture = dataclasses.replace(ARCHITECTURE, layers=(*ARCHITECTURE.layers[:-1], region))
+@pytest.mark.parametrize(("rescore", "softmax"), [(True, True), (False, True), (True, False)])
+def test_the_gradient_is_minus_darknets_delta(seen, rescore, softmax):
+    changes = {"rescore": rescore, "softmax": softmax, "coord_scale": 1.5, "class_scale": 0.7, "thresh": 0.3}
+    architecture = with_region(**changes)
+    region = architecture.region
     for seed in range(5):
         head, truth = random_case(seed)
         expected = -darknet_delta(region, head, truth, seen)
         found = np.asarray(value_and_gradient(architecture, head, truth, seen)[1]) * len(head)
         np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-6)
+
+
+def test_logistic_classes_of_two_truths_in_one_place_are_both_wanted():
+    head, truth = np.zeros((1, 4, 4, 16), np.float32), np.zeros((1, 3, 5), np.float32)
+    truth[0, 0], truth[0, 2] = [0.3, 0.3, 0.2, 0.2, 1], [0.31, 0.32, 0.2, 0.2, 2]
+    value, gradient = value_and_gradient(with_region(softmax=False), head, truth, 20_000)
+    classes = np.asarray(gradient).reshape(4, 4, 2, 8)[..., 5:]
+    (place,) = np.argwhere(classes.any(axis=-1)).tolist()
+    np.testing.assert_allclose(classes[tuple(place)], [0.5, -0.5, -0.5])
+    assert float(terms_of(with_region(softmax=False), head, truth, 20_000)["class"]) == pytest.approx(3 * np.log(2))
+    assert np.isfinite(value)
 
 
 def test_the_value_of_one_perfect_and_one_wrong_prediction():
@@ -129,9 +151,9 @@ def test_the_value_of_one_perfect_and_one_wrong_prediction():
 
 def test_an_image_without_objects_and_extreme_logits_stay_finite():
     truth = np.zeros((2, 4, 5), np.float32)
-    for scale in (0, 80):
+    for scale, softmax in itertools.product((0, 80), (True, False)):
         head = np.random.default_rng(0).normal(0, scale, SHAPE).astype(np.float32).clip(-80, 80)
-        loss, grad = value_and_gradient(ARCHITECTURE, head, truth, 0)
+        loss, grad = value_and_gradient(with_region(softmax=softmax), head, truth, 0)
         assert np.isfinite(loss)
         assert np.isfinite(grad).all()
 

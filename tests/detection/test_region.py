@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -34,6 +36,16 @@ def test_decode_agrees_with_darknet(architecture, oracle):
     )
     np.testing.assert_allclose(boxes, expected.reshape(4, 192, 4), rtol=1e-5)
     np.testing.assert_allclose(scores, (region[..., 4:5] * region[..., 5:]).reshape(4, 192, 4), rtol=1e-5, atol=1e-7)
+
+
+def test_logistic_classes_by_hand():
+    architecture = helpers.small_architecture(32, classes=4)
+    region = dataclasses.replace(architecture.region, softmax=False)
+    architecture = dataclasses.replace(architecture, layers=(*architecture.layers[:-1], region))
+    head = np.zeros((1, 4, 4, 18), np.float32)
+    head[0, 1, 2, 9:] = [0, 0, 0, 0, np.log(4), np.log(9), 0, -np.log(3), 0]
+    _, scores = detection.decode(architecture, head)
+    np.testing.assert_allclose(scores[0, (1 * 4 + 2) * 2 + 1], np.array([0.9, 0.5, 0.25, 0.5]) * 0.8, rtol=1e-6)
 
 
 def test_one_cell_by_hand():

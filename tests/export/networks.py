@@ -1,5 +1,6 @@
 """Networks to export: random ones of every layer kind, and their arrays."""
 
+import dataclasses
 import functools
 import re
 
@@ -7,7 +8,19 @@ import jax
 import numpy as np
 
 from yolojax import detection, export, network, pruning
-from yolojax.network import Architecture, Convolutional, Maxpool, Net, Region, Reorg, Route, Shape
+from yolojax.network import (
+    Architecture,
+    Avgpool,
+    Convolutional,
+    Cost,
+    Maxpool,
+    Net,
+    Region,
+    Reorg,
+    Route,
+    Shape,
+    Softmax,
+)
 
 ANCHORS = ((1.6, 1.2), (2.5, 3.0))
 CLASSES = 3
@@ -32,6 +45,19 @@ def random_architecture(seed: int) -> Architecture:
         layers += _layers(str(kind), rng, Architecture(Net(HEIGHT, WIDTH), tuple(layers)).shapes)
     head = Convolutional(len(ANCHORS) * (5 + CLASSES))
     return Architecture(Net(HEIGHT, WIDTH), (*layers, head, Region(ANCHORS, CLASSES)))
+
+
+def with_region(architecture: Architecture, **changes) -> Architecture:
+    """The same network with other fields of its region layer."""
+    region = dataclasses.replace(architecture.region, **changes)
+    return dataclasses.replace(architecture, layers=(*architecture.layers[:-1], region))
+
+
+def classifier() -> Architecture:
+    """Its probabilities of five classes, as of an ImageNet network."""
+    conv = Convolutional(6, 3, padding=1, batch_normalize=True, activation="leaky")
+    layers = (conv, Maxpool(2, 2, 1), conv, Convolutional(5), Avgpool(), Softmax(), Cost())
+    return Architecture(Net(HEIGHT, WIDTH), layers)
 
 
 def _layers(kind: str, rng: np.random.Generator, shapes: tuple[Shape, ...]) -> list[network.Layer]:

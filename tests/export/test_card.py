@@ -1,5 +1,6 @@
 from tests.export import networks
 from yolojax import export
+from yolojax.network import Architecture, Convolutional, Net
 
 
 def card(tmp_path, architecture, variables, facts, interface=None):
@@ -28,6 +29,20 @@ def test_a_card_tells_what_a_user_needs(tmp_path):
         "x = (column + σ(tx)) / 4",
     ):
         assert part in text
+
+
+def test_logistic_classes_are_told(tmp_path):
+    architecture, variables = networks.even_network()
+    assert "σ(to) * softmax(class logits)." in card(tmp_path, architecture, variables, export.Facts())
+    logistic = networks.with_region(architecture, softmax=False)
+    assert "σ(to) * σ(class logit)." in card(tmp_path, logistic, variables, export.Facts())
+
+
+def test_a_grey_networks_input(tmp_path):
+    architecture = Architecture(Net(8, 8, 1), (Convolutional(4),))
+    text = card(tmp_path, architecture, networks.random_variables(architecture), export.Facts())
+    assert "| `images` | batch x 1 x 8 x 8 | float32 | grey in 0..1, NCHW |" in text
+    assert "the image as grey (.299 R + .587 G + .114 B), stretched to 8x8" in text
 
 
 def test_what_is_not_known_is_told(tmp_path):

@@ -8,11 +8,12 @@ from tests.export import networks
 from yolojax import darknet, export, network
 
 
-def test_opencv_gives_the_masked_networks_head_by_the_cards_example(tmp_path, monkeypatch):
+@pytest.mark.parametrize("softmax", [True, False])
+def test_opencv_gives_the_masked_networks_head_by_the_cards_example(tmp_path, monkeypatch, softmax):
     """From the files of a network whose filters were removed, around a reorg too."""
     if not hasattr(cv2.dnn, "readNetFromDarknet"):
         pytest.skip(f"OpenCV {cv2.__version__} has no Darknet importer; needs opencv-python-headless<5")
-    architecture = helpers.small_architecture()
+    architecture = networks.with_region(helpers.small_architecture(), softmax=softmax)
     variables = networks.random_variables(architecture)
     masked, (smaller, small_variables) = networks.removed(architecture, variables)
     assert smaller != architecture

@@ -54,6 +54,13 @@ def test_the_head_is_the_same_on_random_architectures(seed):
         assert_same_head(architecture, variables, model, networks.random_images(architecture, batch, seed))
 
 
+def test_a_classifier():
+    architecture = networks.classifier()
+    variables = networks.random_variables(architecture)
+    images = networks.random_images(architecture, 2)
+    assert_same_head(architecture, variables, export.onnx_model(architecture, variables), images)
+
+
 @pytest.mark.parametrize("activation", network.ACTIVATIONS)
 def test_each_activation(activation):
     layers = (Convolutional(6, 3, padding=1, batch_normalize=True, activation=activation), Convolutional(5))
@@ -86,8 +93,9 @@ def test_the_head_is_the_masked_networks_after_removal():
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("suppression", [export.Suppression(), export.Suppression(0.1, 0.08)], ids=str)
-def test_the_detections_are_the_same(seed, suppression):
-    architecture = networks.random_architecture(seed).resized(48, 72)
+@pytest.mark.parametrize("softmax", [True, False])
+def test_the_detections_are_the_same(seed, suppression, softmax):
+    architecture = networks.with_region(networks.random_architecture(seed).resized(48, 72), softmax=softmax)
     variables = networks.random_variables(architecture, seed)
     variables["params"][architecture.head_name]["kernel"] *= np.float32(0.3)  # boxes near their anchors overlap
     images = networks.random_images(architecture, 3, seed)

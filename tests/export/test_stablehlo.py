@@ -28,8 +28,9 @@ def test_the_file_runs_without_yolojax_at_any_batch_size(tmp_path):
             np.testing.assert_allclose(found[key], expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
-def test_the_detections_are_the_same():
-    architecture = networks.random_architecture(0).resized(48, 72)
+@pytest.mark.parametrize("softmax", [True, False])
+def test_the_detections_are_the_same(softmax):
+    architecture = networks.with_region(networks.random_architecture(0).resized(48, 72), softmax=softmax)
     variables = networks.random_variables(architecture)
     suppression = export.Suppression(0.1, 0.08)
     exported = export.stablehlo_export(architecture, variables, suppression=suppression)

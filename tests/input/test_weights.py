@@ -49,6 +49,17 @@ def test_too_long(good):
 
 
 @refused(
+    "of all layers, one of which `dontload=1` says is not in it",
+    "error: …m.weights: … bytes, as many as with conv_02, which dontload=1 leaves out: remove that option; "
+    "get the file again, or the .cfg that belongs to it",
+)
+def test_of_all_layers_although_one_is_not_loaded(good):
+    first, second, rest = good.text("m.cfg").split("[convolutional]", 2)
+    good.write("m.cfg", f"{first}[convolutional]{second}[convolutional]\ndontload=1{rest}")
+    open_weights(good)
+
+
+@refused(
     "of another network",
     "error: …m.weights: … bytes, expected …: it ends in conv_11 (kernel); "
     "get the file again, or the .cfg that belongs to it",

@@ -130,7 +130,7 @@ def test_convolutions_out_of_line_with_a_reorg_stay():
     architecture = Architecture(Net(8, 8), layers)
     params = helpers.random_variables(architecture)["params"]
     table = inspection.filters(architecture, params, 0.5)
-    assert table["reason"].value_counts().to_dict() == {"reaches a reorg out of line with its groups": 16, "head": 3}
+    assert table["reason"].value_counts().to_dict() == {"they reach a reorg unaligned": 16, "head": 3}
     assert table["kept"].all()
 
 

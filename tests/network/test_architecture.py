@@ -7,7 +7,9 @@ from yolojax.network import (
     ACTIVATIONS,
     Architecture,
     ArchitectureError,
+    Avgpool,
     Convolutional,
+    Cost,
     Layer,
     Maxpool,
     Net,
@@ -15,6 +17,7 @@ from yolojax.network import (
     Reorg,
     Route,
     Shape,
+    Softmax,
 )
 
 NET = Net(height=32, width=64)
@@ -92,6 +95,9 @@ def test_hashable_and_static_under_jit() -> None:
         ((Convolutional(0),), 0, "filters must be positive, got 0"),
         ((Convolutional(1, size=0),), 0, "size must be positive, got 0"),
         ((Convolutional(1, stride=-1),), 0, "stride must be positive, got -1"),
+        ((Convolutional(1, groups=0),), 0, "groups must be positive, got 0"),
+        ((Convolutional(4, groups=2),), 0, "3 channels and 4 filters do not divide by groups = 2"),
+        ((Convolutional(4, groups=3),), 0, "3 channels and 4 filters do not divide by groups = 3"),
         ((Convolutional(1, padding=-1),), 0, "padding must not be negative, got -1"),
         ((Convolutional(1, activation="mish"),), 0, f"activation 'mish', expected one of {', '.join(ACTIVATIONS)}"),
         ((Convolutional(1, size=33),), 0, "a 64x32 map is too small for this layer"),
@@ -109,6 +115,9 @@ def test_hashable_and_static_under_jit() -> None:
         ((Region(((1.0, 1.0),), 3),), 0, "3 channels come in, expected anchors * (5 + classes) = 8"),
         ((Region((), 3),), 0, "anchors must be positive, got 0"),
         ((Convolutional(6), Region(((1.0, 1.0),), 1), Reorg(1)), 1, "[region] must be the last layer"),
+        ((Avgpool(), Softmax(), Cost(), Cost()), 2, "[cost] must be the last layer"),
+        ((Avgpool(), Softmax(), Avgpool()), 1, "[softmax] must be the last layer, or the one before [cost]"),
+        ((Softmax(),), 0, "a 64x32 map, expected 1x1 as [avgpool] gives"),
     ],
 )
 def test_errors(layers: tuple[Layer, ...], layer: int | None, message: str) -> None:
@@ -131,6 +140,14 @@ def test_net_sizes(field: str) -> None:
 def test_a_backbone_has_no_region() -> None:
     with pytest.raises(ArchitectureError, match="no \\[region\\] layer"):
         _ = Architecture(NET, (Convolutional(1),)).region
+
+
+def test_a_classifier_ends_in_one_cell_at_any_size() -> None:
+    classifier = Architecture(NET, (Convolutional(6, 3, 2, 1), Convolutional(5), Avgpool(), Softmax(), Cost()))
+    assert classifier.shapes == (Shape(16, 32, 6), Shape(16, 32, 5), *[Shape(1, 1, 5)] * 3)
+    assert classifier.shapes_at(7, 9)[-1] == Shape(1, 1, 5)
+    assert [classifier.name(i) for i in (2, 3, 4)] == ["avgpool_02", "softmax_03", "cost_04"]
+    assert classifier.head_name == "conv_01"
 
 
 def test_stride_counts_layers_not_sizes() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests import helpers
 from yolojax import network
-from yolojax.network import Architecture, Convolutional, Maxpool, Net, Region, Reorg, Route
+from yolojax.network import Architecture, Avgpool, Convolutional, Cost, Maxpool, Net, Region, Reorg, Route, Softmax
 from yolojax.network.module import maxpool
 
 JIT = pytest.mark.parametrize("jit", [True, False], ids=["jit", "eager"])
@@ -99,6 +99,30 @@ def test_the_gradient_of_a_halving_pool_has_a_slope() -> None:
     gradient = jax.grad(lambda x: jnp.sum(jnp.square(maxpool(x, 2, 2, 1))))
     largest = np.asarray(jax.grad(lambda x: jnp.sum(maxpool(x, 2, 2, 1)))(x))
     np.testing.assert_allclose(jax.jvp(gradient, (x,), (slope,))[1], 2 * largest * slope, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("groups", "filters"), [(2, 6), (4, 4), (4, 8)])
+def test_a_convolution_with_groups_equals_loops(groups: int, filters: int) -> None:
+    """Those of as many groups as channels too, with one filter for each or two."""
+    layer = Convolutional(filters, 3, 2, 1, activation="leaky", groups=groups)
+    architecture = Architecture(Net(7, 6, 4), (layer,))
+    variables, x = helpers.random_variables(architecture), _normal(2, 7, 6, 4)
+    leaves = variables["params"]["conv_00"]
+    assert leaves["kernel"].shape == (3, 3, 4 // groups, filters)
+    parts = zip(np.split(x, groups, axis=3), np.split(np.asarray(leaves["kernel"]), groups, axis=3), strict=True)
+    linear = np.concatenate([_convolve(part, kernel, 2, 1) for part, kernel in parts], axis=3) + leaves["bias"]
+    expected = np.where(linear > 0, linear, 0.1 * linear)
+    np.testing.assert_allclose(network.apply(architecture, variables, x), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_classifiers_last_layers_equal_numpy() -> None:
+    architecture = Architecture(Net(5, 4), (Convolutional(6, 3), Avgpool(), Softmax(), Cost()))
+    variables = helpers.random_variables(architecture)
+    x = _normal(2, 5, 4, 3)
+    layer = variables["params"]["conv_00"]
+    means = (_convolve(x, layer["kernel"], 1, 0) + layer["bias"]).mean((1, 2))
+    expected = np.exp(means) / np.exp(means).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(network.apply(architecture, variables, x)[:, 0, 0], expected, rtol=1e-5)
 
 
 def _convolve(x: np.ndarray, kernel: np.ndarray, stride: int, padding: int) -> np.ndarray:

@@ -29,12 +29,11 @@ def test_each_layer_sees_the_values_of_those_that_it_reads() -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class L2norm:
+class L2norm(network.AnyLayer):
     """A kind that no function of the package knows."""
 
     kind: ClassVar[str] = "l2norm"
     stride: ClassVar[int] = 1
-    options: tuple[tuple[str, str], ...] = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         return sources[0]

@@ -28,6 +28,17 @@ def test_by_hand():
     assert pruning.sparsity(params)["conv_00/bias"] == 0
 
 
+def test_groups_by_hand():
+    layers = (Convolutional(8, 1), Convolutional(8, 3, padding=1, batch_normalize=True, groups=8), Convolutional(2, 1))
+    architecture = Architecture(Net(4, 4), layers)
+    params = network.init(architecture, jax.random.key(0))["params"]
+    assert pruning.layer_macs(architecture)["conv_01"] == 4 * 4 * 9 * 8
+    assert pruning.count_parameters(params) == (3 * 8 + 8) + (9 * 8 + 8 + 8) + (8 * 2 + 2)
+    assert pruning.dense_bytes(architecture) == 20 + 4 * (3 * 8 + 8 + 9 * 8 + 4 * 8 + 8 * 2 + 2)
+    masks = pruning.weight_masks(architecture, params, 0.5)
+    assert sum(int(np.sum(layer["kernel"])) for layer in masks.values()) == (3 * 8 + 9 * 8 + 8 * 2) // 2
+
+
 def test_layer_table_and_the_studys_count():
     architecture, params = two_layers()
     masks = jax.tree.map(lambda leaf: np.ones(leaf.shape, bool), params)

@@ -28,7 +28,9 @@ def gate_slope(architecture, variables, name, filter_, batch):
             mine = np.broadcast_to(np.arange(layer[key].shape[-1]), layer[key].shape) == filter_
             layer[key] = jnp.where(mine, layer[key] * gate, layer[key])
         params = {**variables["params"], name: layer}
-        head = network.apply(architecture, {**variables, "params": params}, network.to_float(batch["image"]))
+        head = network.apply(
+            architecture, {**variables, "params": params}, network.to_input(architecture, batch["image"])
+        )
         return detection.region_loss(architecture, head, batch["truth"], seen=10**6)
 
     return jax.grad(loss)(np.float32(1))

@@ -34,6 +34,23 @@ def test_group_sizes(layers, expected):
     assert sizes(*layers) == expected
 
 
+def test_filters_of_groups_and_those_that_they_read_stay():
+    """Through a pool and a route too; what reads them loses filters like others."""
+    grouped = Convolutional(8, 3, padding=1, groups=4)
+    layers = (conv(8), conv(4), conv(4), Maxpool(2, 1, 1), Route((-1, 1)), grouped, conv(8), conv(3))
+    architecture = Architecture(Net(48, 48), layers)
+    names = ("conv_00", "conv_01", "conv_02", "conv_05", "conv_06", "conv_07")
+    assert pruning.group_sizes(architecture) == dict(zip(names, [1, 0, 0, 0, 1, 0], strict=True))
+    assert pruning.reasons_to_stay(architecture) == {
+        "conv_01": "conv_05 reads them in groups",
+        "conv_02": "conv_05 reads them in groups",
+        "conv_05": "they belong to groups of equal size",
+        "conv_07": "they are the output",
+    }
+    assert list(pruning.prunable(architecture, "filter")) == ["conv_00", "conv_06"]
+    assert pruning.prunable(architecture, "weight")["conv_05"] == 3 * 3 * 2 * 8
+
+
 def test_every_convolution_that_is_the_output_stays():
     architecture = Architecture(Net(16, 16), (conv(8), conv(4), Route((0, 1))))
     assert pruning.group_sizes(architecture) == {"conv_00": 0, "conv_01": 0}

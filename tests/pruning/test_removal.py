@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests import helpers
 from yolojax import darknet, network, pruning
-from yolojax.network import ACTIVATIONS, Architecture, Convolutional, Maxpool, Net, Reorg, Route
+from yolojax.network import ACTIVATIONS, Architecture, Avgpool, Convolutional, Cost, Maxpool, Net, Reorg, Route, Softmax
 
 CFGS = pathlib.Path(__file__).parents[2] / "third_party" / "darknet"
 
@@ -43,6 +43,8 @@ def random_layer(draw, shapes):
     """A layer that fits behind layers of these output shapes."""
     height, _, channels = shapes[-1]
     choices = ["conv", "route", "route"]
+    if channels % 2 == 0 and channels <= 32:
+        choices.append("groups")
     if height % 2 == 0 and height > 2:
         choices.append("maxpool")
     choices += [Reorg(s) for s in (2, 4) if height % s == 0 and channels % s**2 == 0 and channels <= 32]
@@ -51,6 +53,9 @@ def random_layer(draw, shapes):
         size, filters = draw(st.sampled_from([1, 3])), draw(st.sampled_from([4, 6, 8, 10, 16]))
         bn, activation = draw(st.booleans()), draw(st.sampled_from(list(ACTIVATIONS)))
         return Convolutional(filters, size, padding=size // 2, batch_normalize=bn, activation=activation)
+    if choice == "groups":
+        groups = draw(st.sampled_from([2, channels]))
+        return Convolutional(channels, 3, padding=1, batch_normalize=True, activation="leaky", groups=groups)
     if choice == "maxpool":
         return Maxpool(2, 2, 1)
     if choice == "route":
@@ -61,7 +66,10 @@ def random_layer(draw, shapes):
 
 @st.composite
 def architectures(draw):
-    """Random layers of every kind on a 16x16 image, around one reorg at least, nested and unaligned ones included."""
+    """Random layers of every kind on a 16x16 image, around one reorg at least, nested and unaligned ones included.
+
+    Some are classifiers.
+    """
     filters = draw(st.sampled_from([8, 12, 16]))
     layers = [Convolutional(filters, 3, padding=1, batch_normalize=True, activation="leaky")]
     for _ in range(draw(st.integers(0, 3))):
@@ -74,7 +82,8 @@ def architectures(draw):
     layers += [Route((draw(st.sampled_from(fitting)),)), Reorg(2)]
     for _ in range(draw(st.integers(0, 3))):
         layers.append(random_layer(draw, Architecture(Net(16, 16), tuple(layers)).shapes))
-    return Architecture(Net(16, 16), (*layers, Convolutional(5, 1)))
+    ends = draw(st.sampled_from([(), (Avgpool(),), (Avgpool(), Softmax(), Cost())]))
+    return Architecture(Net(16, 16), (*layers, Convolutional(5, 1), *ends))
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -144,6 +153,23 @@ def test_the_input_is_not_edited():
     pruning.remove_filters(architecture, variables, masks)
     for a, b in zip(jax.tree.leaves(before), jax.tree.leaves((variables, masks)), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_filters_that_a_convolution_with_groups_reads_are_not_removed():
+    conv = Convolutional(8, 1, activation="leaky")
+    layers = (conv, conv, Convolutional(8, 3, padding=1, groups=8), conv, Convolutional(3))
+    architecture = Architecture(Net(16, 16), layers)
+    variables = random_variables(architecture, 0)
+    masks = jax.tree.map(lambda leaf: np.ones(leaf.shape, bool), variables["params"])
+    for name, reason in (
+        ("conv_01", "conv_02 reads them in groups"),
+        ("conv_02", "they belong to groups of equal size"),
+    ):
+        with pytest.raises(ValueError, match=f"^{name}: its filters cannot be removed, {reason}; keep all$"):
+            pruning.remove_filters(architecture, variables, drop(masks, name, [1]))
+    masks = drop(drop(masks, "conv_00", [0, 5]), "conv_03", [2])
+    smaller = assert_masked_is_removed(architecture, variables, masks)
+    assert [conv.kernel_shape[2:] for conv in smaller.convolutions] == [(3, 6), (6, 8), (1, 8), (8, 7), (7, 3)]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from tests import helpers
 from yolojax import network, pruning
+from yolojax.network import Architecture, Convolutional, Net
 
 ARCHITECTURE = helpers.small_architecture()
 IMAGES = np.random.default_rng(1).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
@@ -110,6 +111,22 @@ def test_errors_below_are_made_up_for(variables):
     only["batch_stats"] = {**variables["batch_stats"], first: repaired["batch_stats"][first]}
     before = head(variables)
     assert np.square(head(repaired) - before).mean() < np.square(head(only) - before).mean()
+
+
+def test_behind_a_convolution_with_groups_errors_are_made_up_for():
+    conv = Convolutional(12, 3, padding=1, batch_normalize=True, activation="leaky")
+    grouped = Convolutional(12, 3, padding=1, batch_normalize=True, activation="leaky", groups=4)
+    architecture = Architecture(Net(32, 32), (conv, conv, grouped, conv, Convolutional(5)))
+    variables = helpers.random_variables(architecture)
+    masks = drop(variables, conv_00=[1, 4])
+    repaired = pruning.repair(architecture, variables, masks, [IMAGES])
+    plain = {**variables, "params": pruning.apply_masks(variables["params"], masks)}
+    assert np.array_equal(repaired["params"]["conv_02"]["kernel"], variables["params"]["conv_02"]["kernel"])
+    before, after, without = (
+        np.asarray(network.apply(architecture, each, IMAGES.astype(np.float32) / 255))
+        for each in (variables, repaired, plain)
+    )
+    assert np.square(after - before).mean() < 0.7 * np.square(without - before).mean()
 
 
 def test_without_masks_nothing_changes(variables):

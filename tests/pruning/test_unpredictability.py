@@ -52,6 +52,23 @@ def test_by_regression_on_the_others_channel_by_channel():
         np.testing.assert_allclose(scores[name], expected, rtol=1e-3)
 
 
+def test_a_convolution_with_groups_reads_each_channel_as_its_dense_twin():
+    """The same kernel with zeros where a filter does not read."""
+    conv, head = Convolutional(8, 3, padding=1, activation="leaky"), Convolutional(3)
+    grouped, dense = (
+        Architecture(Net(16, 16), (conv, Convolutional(4, 3, padding=1, groups=groups), head)) for groups in (2, 1)
+    )
+    variables = helpers.random_variables(grouped)
+    kernel = np.asarray(variables["params"]["conv_01"]["kernel"])
+    whole = np.zeros((3, 3, 8, 4), np.float32)
+    whole[:, :, :4, :2], whole[:, :, 4:, 2:] = kernel[..., :2], kernel[..., 2:]
+    twin = {**variables["params"], "conv_01": {**variables["params"]["conv_01"], "kernel": whole}}
+    found = pruning.filter_unpredictability(grouped, variables, iter(BATCHES))
+    expected = pruning.filter_unpredictability(dense, {**variables, "params": twin}, iter(BATCHES))
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-4)
+
+
 def test_what_another_channel_repeats_or_nothing_reads_is_worth_least():
     layers = (
         Convolutional(6, 3, padding=1),

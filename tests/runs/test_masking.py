@@ -7,7 +7,7 @@ import pytest
 
 from tests import helpers
 from yolojax import pruning
-from yolojax.network import Model
+from yolojax.network import Architecture, Convolutional, Model, Net
 from yolojax.runs import masking
 from yolojax.settings import PruneSettings
 
@@ -31,6 +31,17 @@ def kept(settings):
     scores = masking.make_scores(settings, MODEL)
     masks = masking.make_masks(settings, MODEL, scores, size=32)
     return {name: int(np.sum(layer["bias"])) for name, layer in masks.items()}
+
+
+def test_what_stays_is_said_in_one_line(caplog):
+    conv = Convolutional(4)
+    architecture = Architecture(Net(8, 8), (conv, conv, Convolutional(4, groups=2), conv, conv))
+    with caplog.at_level("INFO", logger="absl"):
+        masking.log_what_stays(ARCHITECTURE)
+        masking.log_what_stays(architecture)
+    assert [record.getMessage() for record in caplog.records] == [
+        "filters that all stay: conv_01 (conv_02 reads them in groups), conv_02 (they belong to groups of equal size)"
+    ]
 
 
 @pytest.mark.parametrize("fragile", ["conv_02", "conv_11"])

@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import chex
@@ -26,7 +27,12 @@ def random_heads(count):
     return [jnp.asarray(rng.standard_normal((2, 2, 3, 18)), jnp.float32) for _ in range(count)]
 
 
-def expected_terms(head, teacher_head):
+def with_softmax(softmax):
+    region = dataclasses.replace(ARCHITECTURE.region, softmax=softmax)
+    return dataclasses.replace(ARCHITECTURE, layers=(*ARCHITECTURE.layers[:-1], region))
+
+
+def expected_terms(head, teacher_head, softmax=True):
     """Cell by cell, in float64."""
     region, found = ARCHITECTURE.region, dict.fromkeys(("coord", "object", "class"), 0.0)
     batch, rows, columns, _ = head.shape
@@ -40,8 +46,10 @@ def expected_terms(head, teacher_head):
         found["coord"] += wanted * (2 - area) * 0.5 * sum(error**2 for error in errors)
         scale = 1 * (1 - wanted) + 5 * wanted
         found["object"] += scale * 0.5 * (sigmoid(ours[4]) - wanted) ** 2
-        p, q = (np.exp(h[5:]) / sum(np.exp(h[5:])) for h in (theirs, ours))
+        p, q = (np.exp(h[5:]) / sum(np.exp(h[5:])) if softmax else sigmoid(h[5:]) for h in (theirs, ours))
         found["class"] += wanted * sum(p[c] * np.log(p[c] / q[c]) for c in range(4))
+        if not softmax:
+            found["class"] += wanted * sum((1 - p[c]) * np.log((1 - p[c]) / (1 - q[c])) for c in range(4))
     return {name: value / batch for name, value in found.items()}
 
 
@@ -49,17 +57,20 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def test_the_terms_of_the_head_are_those_of_plain_loops():
+@pytest.mark.parametrize("softmax", [True, False])
+def test_the_terms_of_the_head_are_those_of_plain_loops(softmax):
     head, teacher_head = random_heads(2)
-    found = jax.jit(training.head_distillation_terms, static_argnums=0)(ARCHITECTURE, head, teacher_head)
-    chex.assert_trees_all_close(jax.tree.map(float, found), expected_terms(head, teacher_head), rtol=1e-5)
+    found = jax.jit(training.head_distillation_terms, static_argnums=0)(with_softmax(softmax), head, teacher_head)
+    chex.assert_trees_all_close(jax.tree.map(float, found), expected_terms(head, teacher_head, softmax), rtol=1e-5)
 
 
-def test_a_head_that_is_the_teachers_has_nothing_to_learn():
+@pytest.mark.parametrize("softmax", [True, False])
+def test_a_head_that_is_the_teachers_has_nothing_to_learn(softmax):
     (head,) = random_heads(1)
+    architecture = with_softmax(softmax)
 
     def total(head, teacher_head):
-        return sum(training.head_distillation_terms(ARCHITECTURE, head, teacher_head).values(), start=jnp.zeros(()))
+        return sum(training.head_distillation_terms(architecture, head, teacher_head).values(), start=jnp.zeros(()))
 
     value, gradient = jax.value_and_grad(total)(head, head)
     assert value == 0
@@ -117,7 +128,7 @@ def step_on(devices):
 
 def test_the_teacher_gives_its_head_and_the_channels_that_are_left():
     _, metrics, leaves = step_on(1)
-    images = network.to_float(batch_of()["image"])
+    images = network.to_input(ARCHITECTURE, batch_of()["image"])
     head, _, maps = network.apply_with_maps(ARCHITECTURE, TEACHER.variables, images, layers=LAYERS)
     np.testing.assert_allclose(leaves["teacher_head"][0], head, rtol=1e-4, atol=1e-5)
     for name in LAYERS:
@@ -189,5 +200,8 @@ def test_masks_hold_under_a_teacher():
 def test_a_teacher_of_other_classes_is_refused():
     other = helpers.small_architecture(classes=3)
     teacher = training.make_teacher(Model(other, helpers.random_variables(other)))
+    logistic = training.make_teacher(Model(with_softmax(False), TEACHER.variables))
+    with pytest.raises(ValueError, match=r"the teacher has softmax=0, expected 1"):
+        parallel.compile_train_step(ARCHITECTURE, optimizer(), teacher=logistic)
     with pytest.raises(ValueError, match=r"the teacher has 3 classes and anchors .*, expected 4 and"):
         training.compile_train_step(ARCHITECTURE, optimizer(), teacher=teacher)

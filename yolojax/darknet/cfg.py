@@ -12,7 +12,9 @@ from yolojax.network import (
     ACTIVATIONS,
     Architecture,
     ArchitectureError,
+    Avgpool,
     Convolutional,
+    Cost,
     Dropout,
     Layer,
     Maxpool,
@@ -20,11 +22,12 @@ from yolojax.network import (
     Region,
     Reorg,
     Route,
+    Softmax,
 )
 
 MAX_LAYERS = 1000
 MAX_MESSAGE = 200
-ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool"}
+ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool", "avg": "avgpool", "soft": "softmax"}
 YOLOV3 = ("shortcut", "upsample", "yolo")
 
 
@@ -94,7 +97,8 @@ def _layer(section: Section, warned: set[tuple[str, str]]) -> Layer:
     if section.name not in LAYERS:
         raise section.error(f"unknown section [{shown(section.name)}], expected one of {', '.join(LAYERS)}")
     layer = LAYERS[section.name](section)
-    return dataclasses.replace(layer, options=kept_options(section, warned))
+    stopbackward = section.take_flag("stopbackward")
+    return dataclasses.replace(layer, stopbackward=stopbackward, options=kept_options(section, warned))
 
 
 def _convolutional(section: Section) -> Convolutional:
@@ -109,6 +113,8 @@ def _convolutional(section: Section) -> Convolutional:
         padding=size // 2 if pad else padding,
         batch_normalize=section.take_flag("batch_normalize"),
         activation=section.take_choice("activation", tuple(ACTIVATIONS), default="logistic"),
+        groups=section.take_integer("groups", 1),
+        dontload=section.take_flag("dontload"),
     )
 
 
@@ -128,7 +134,6 @@ def _reorg(section: Section) -> Reorg:
 
 def _region(section: Section) -> Region:
     section.take_only("coords", 4, default=4)
-    section.take_only("softmax", 1, default=0)
     section.take_only("bias_match", 1, default=0)
     line = section.options["anchors"].line if "anchors" in section.options else section.line
     anchors, num = section.take_numbers("anchors"), section.take_integer("num", 1)
@@ -145,6 +150,7 @@ def _region(section: Section) -> Region:
         class_scale=section.take_number("class_scale", 1.0),
         thresh=section.take_number("thresh", 0.5),
         rescore=section.take_flag("rescore"),
+        softmax=section.take_flag("softmax"),
     )
 
 
@@ -159,12 +165,18 @@ LAYERS: dict[str, Callable[[Section], Layer]] = {
     "reorg": _reorg,
     "region": _region,
     "dropout": _dropout,
+    "avgpool": lambda _: Avgpool(),
+    "softmax": lambda _: Softmax(),
+    "cost": lambda _: Cost(),
 }
 
 
 def _format_section(layer: Net | Layer) -> str:
     name, fields = _fields(layer)
-    taken = {key for key, _ in fields} | PADDING.get(name, set())
+    taken = {key for key, _ in fields} | SOMETIMES.get(name, set())
+    if not isinstance(layer, Net):
+        fields += [("stopbackward", 1)] if layer.stopbackward else []
+        taken.add("stopbackward")
     for key, value in layer.options:
         if key in taken:
             raise ValueError(f"option {key}={value} of [{name}] is a field of the layer already, or given twice")
@@ -177,7 +189,7 @@ def _format_section(layer: Net | Layer) -> str:
 
 
 # Fields that are printed only where they are not the default.
-PADDING = {"convolutional": {"pad", "padding"}, "maxpool": {"padding"}}
+SOMETIMES = {"convolutional": {"pad", "padding", "groups", "dontload"}, "maxpool": {"padding"}}
 
 
 def _fields(layer: Net | Layer) -> tuple[str, list[tuple[str, object]]]:
@@ -194,6 +206,8 @@ def _fields(layer: Net | Layer) -> tuple[str, list[tuple[str, object]]]:
                 ("stride", layer.stride),
                 pad,
                 ("activation", layer.activation),
+                *([("groups", layer.groups)] if layer.groups > 1 else []),
+                *([("dontload", 1)] if layer.dontload else []),
             ]
         case Maxpool():
             padding = [] if layer.padding == layer.size - 1 else [("padding", layer.padding)]
@@ -206,6 +220,8 @@ def _fields(layer: Net | Layer) -> tuple[str, list[tuple[str, object]]]:
             return "region", _region_fields(layer)
         case Dropout():
             return "dropout", [("probability", _decimal(layer.probability))]
+        case Avgpool() | Softmax() | Cost():
+            return layer.kind, []
         case _:
             assert_never(layer)
 
@@ -217,7 +233,7 @@ def _region_fields(layer: Region) -> list[tuple[str, object]]:
         ("classes", layer.classes),
         ("coords", 4),
         ("num", len(layer.anchors)),
-        ("softmax", 1),
+        ("softmax", int(layer.softmax)),
         ("rescore", int(layer.rescore)),
         ("coord_scale", _decimal(layer.coord_scale)),
         ("object_scale", _decimal(layer.object_scale)),

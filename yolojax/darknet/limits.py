@@ -3,7 +3,19 @@
 import math
 from typing import assert_never
 
-from yolojax.network import Architecture, ArchitectureError, Convolutional, Dropout, Maxpool, Region, Reorg, Route
+from yolojax.network import (
+    Architecture,
+    ArchitectureError,
+    Avgpool,
+    Convolutional,
+    Cost,
+    Dropout,
+    Maxpool,
+    Region,
+    Reorg,
+    Route,
+    Softmax,
+)
 
 # Each at the input size of [net]. yolov2 at 608: 51 million, 12 million (the first layer's map), 4 thousand million.
 MAX_PARAMETERS = 10**9
@@ -40,7 +52,7 @@ def check_limits(architecture: Architecture) -> None:
                 _require(values * layer.size**2, MAX_OPERATIONS, "comparisons in this layer", index)
             case Region():
                 _require(layer.classes, MAX_CLASSES, "classes", index)
-            case Route() | Reorg() | Dropout():  # move values, compute nothing
+            case Route() | Reorg() | Dropout() | Avgpool() | Softmax() | Cost():  # an operation for each value at most
                 pass
             case _:
                 assert_never(layer)

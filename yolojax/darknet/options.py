@@ -11,11 +11,12 @@ KNOWN = {
         steps scales gamma max_batches""",
     "convolutional": "dot",
     "region": "log sqrt max jitter absolute random mask_scale",
+    "cost": "type scale sparse ratio noobj thresh",
 }
 # Options that change what the network computes or which weights are read, with the one value that is supported.
 FIXED = {
     "convolutional": {
-        **dict.fromkeys(("groups", "dilation"), 1),
+        "dilation": 1,
         **dict.fromkeys(("binary", "xnor", "flipped", "cbn", "bin_output", "antialiasing", "assisted_excitation"), 0),
         **dict.fromkeys(("sway", "rotate", "stretch", "stretch_sway"), 0),
     },
@@ -23,14 +24,17 @@ FIXED = {
     "route": {"groups": 1, "group_id": 0},
     "reorg": {"reverse": 0, "flatten": 0, "extra": 0},
     "region": {"classfix": 0, "background": 0},
+    "softmax": {"groups": 1, "temperature": 1, "spatial": 0, "noloss": 0},
 }
 MAX_WARNINGS = 20  # for one file
-ANYWHERE = dict.fromkeys(("dontload", "dontloadscales", "numload", "dontsave"), 0)
+ANYWHERE = dict.fromkeys(("dontloadscales", "numload", "dontsave"), 0)
+NO_WEIGHTS = "dontload"  # says nothing of a layer that has none
 # Options without a value that is supported.
 REFUSED = {
     "convolutional": ("stride_x", "stride_y", "share_index"),
     "maxpool": ("stride_x", "stride_y"),
     "region": ("tree", "map"),
+    "softmax": ("tree",),
 }
 
 
@@ -40,7 +44,7 @@ def kept_options(section: Section, warned: set[tuple[str, str]]) -> tuple[tuple[
     An option that Darknet does not know is warned about, unless `warned`, which is added to, holds (section, option).
     """
     fixed = FIXED.get(section.name, {}) | ANYWHERE
-    known = KNOWN.get(section.name, "").split()
+    known = [*KNOWN.get(section.name, "").split(), NO_WEIGHTS]
     for key, (value, line) in section.options.items():
         if key in REFUSED.get(section.name, ()):
             raise section.error(f"{key} is not supported in [{section.name}], remove it", line)

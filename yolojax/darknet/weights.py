@@ -82,22 +82,28 @@ def read_weights(architecture: Architecture, path: Path, *, cutoff: int | None =
     """The variables in a `.weights` file, as float32 NumPy arrays.
 
     Args:
-      architecture: settles what the file must hold, to the byte.
+      architecture: settles what the file must hold, to the byte. As in Darknet, a convolution with `dontload` is not in
+        it, nor in the result.
       path: the file.
       cutoff: only the first `cutoff` layers are read (23 for `darknet19_448.conv.23`), and the result has only their
-        leaves. The file may go on, as that of a whole network does; the log says how much is left.
+        leaves. Then, and where a convolution is not read, the file may go on, as that of a whole network does; the log
+        says how much is left.
 
     Raises:
-      WeightsError: the file is too short or too long (found before anything large is read), has no proper header, or
-        holds a value that is not finite.
+      WeightsError: the file is too short or too long (found before anything large is read), has no proper header,
+        holds a value that is not finite, or by its size has the convolutions that it is said not to have.
     """
     architecture = truncated(architecture, cutoff)
     header = read_header(path)
     with open(path, "rb") as file:
-        _check_size(architecture, path, header, os.fstat(file.fileno()).st_size, may_go_on=cutoff is not None)
+        size = os.fstat(file.fileno()).st_size
+        _check_all_read(architecture, path, header, size)
+        slots = list(_slots(architecture, read=True))
+        may_go_on = cutoff is not None or any(conv.layer.dontload for conv in architecture.convolutions)
+        _check_size(slots, path, header, size, may_go_on=may_go_on)
         file.seek(header.size)
         variables: dict[str, dict[str, dict[str, np.ndarray]]] = {"params": {}, "batch_stats": {}}
-        for slot in _slots(architecture):
+        for slot in slots:
             leaves = variables[slot.collection].setdefault(slot.layer, {})
             leaves[slot.leaf] = _checked_finite(_read_array(file, slot), slot, path)
     return variables
@@ -151,9 +157,11 @@ def truncated(architecture: Architecture, cutoff: int | None) -> Architecture:
     return dataclasses.replace(architecture, layers=architecture.layers[:cutoff])
 
 
-def _slots(architecture: Architecture) -> Iterator[Slot]:
+def _slots(architecture: Architecture, *, read: bool = False) -> Iterator[Slot]:
+    """What a file holds: all when it is written, and when it is `read` what `dontload` leaves."""
     for conv in architecture.convolutions:
-        yield from _convolution_slots(conv)
+        if not (read and conv.layer.dontload):
+            yield from _convolution_slots(conv)
 
 
 def _convolution_slots(conv: ConvolutionInfo) -> Iterator[Slot]:
@@ -167,8 +175,19 @@ def _convolution_slots(conv: ConvolutionInfo) -> Iterator[Slot]:
     yield Slot("params", conv.name, "kernel", conv.kernel_shape)
 
 
-def _check_size(architecture: Architecture, path: Path, header: Header, found: int, *, may_go_on: bool) -> None:
-    slots = list(_slots(architecture))
+def _check_all_read(architecture: Architecture, path: Path, header: Header, found: int) -> None:
+    """Raises WeightsError for a file of all convolutions, of which one that is not read comes before one that is."""
+    convolutions = architecture.convolutions
+    first = next((place for place, conv in enumerate(convolutions) if conv.layer.dontload), len(convolutions))
+    behind = any(not conv.layer.dontload for conv in convolutions[first:])
+    if behind and found == header.size + sum(slot.size for slot in _slots(architecture)):
+        raise WeightsError(
+            f"{path}: {found} bytes, as many as with {convolutions[first].name}, which dontload=1 leaves out: remove "
+            "that option"
+        )
+
+
+def _check_size(slots: list[Slot], path: Path, header: Header, found: int, *, may_go_on: bool) -> None:
     expected = header.size + sum(slot.size for slot in slots)
     last = slots[-1].layer if slots else "the header"
     if found > expected and may_go_on:

@@ -1,5 +1,7 @@
 """YOLOv2's region loss as Darknet computes it (`forward_region_layer`)."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -48,7 +50,8 @@ def region_loss_terms(
     batch, height, width, anchors = objectness.shape
 
     real = jnp.any(truth != 0, axis=-1)  # (B, T)
-    owner = _owners(architecture, truth, real, height, width)  # (B, H, W, A): index of the truth, -1 without
+    slots = _slots(architecture, truth, real, height, width)
+    owner = _owners(slots, (batch, height, width, anchors))  # (B, H, W, A): index of the truth, -1 without
     responsible = owner >= 0
     target = jnp.take_along_axis(truth, jnp.maximum(owner, 0).reshape(batch, -1, 1), axis=1)
     target = target.reshape(batch, height, width, anchors, 5)
@@ -64,8 +67,12 @@ def region_loss_terms(
     squares = jnp.sum((xy - target_xy) ** 2 + (logits.wh - target_wh) ** 2, axis=-1)
     prior = jnp.sum((xy - 0.5) ** 2 + logits.wh**2, axis=-1)
     early = jnp.asarray(seen) < PRIOR_IMAGES
-    labels = target[..., 4].astype(jnp.int32)
-    log_probability = jnp.take_along_axis(jax.nn.log_softmax(logits.classes), labels[..., None], axis=-1)[..., 0]
+    if region.softmax:
+        labels = target[..., 4].astype(jnp.int32)
+        surprise = -jnp.take_along_axis(jax.nn.log_softmax(logits.classes), labels[..., None], axis=-1)[..., 0]
+    else:
+        found = _classes(slots, truth[..., 4], logits.classes.shape)
+        surprise = jnp.sum(jax.nn.softplus(logits.classes) - jnp.where(found, logits.classes, 0.0), axis=-1)
 
     def total(where: Bool[Array, "*cells"], values: Float32[Array, "*cells"]) -> Float32[Array, ""]:
         return jnp.sum(jnp.where(where, values, 0.0)) / batch
@@ -75,19 +82,21 @@ def region_loss_terms(
         "prior": total(~responsible & early, 0.5 * PRIOR_SCALE * prior),
         "object": total(responsible, 0.5 * region.object_scale * (wanted - objectness) ** 2),
         "noobject": total(empty, 0.5 * region.noobject_scale * objectness**2),
-        "class": total(responsible, -region.class_scale * log_probability),
+        "class": total(responsible, region.class_scale * surprise),
     }
 
 
-def _owners(
+def _slots(
     architecture: Architecture,
     truth: Float32[AnyArray, "batch objects 5"],
     real: Bool[Array, "batch objects"],
     height: int,
     width: int,
-) -> Int[Array, "batch {height} {width} anchors"]:
-    """The last truth whose centre lies in the cell and whose shape fits the anchor best, or -1."""
-    batch, count, _ = truth.shape
+) -> Int[Array, "batch objects"]:
+    """For each truth the cell of its centre and the anchor that fits its shape best, as a flat (H, W, A) index.
+
+    That of padding is one more than the last.
+    """
     anchors = jnp.asarray(architecture.region.anchors, jnp.float32)
     size = jnp.asarray([width, height], jnp.float32)[None, None]
     shapes = truth[..., 2:4] * size  # in cells
@@ -97,12 +106,27 @@ def _owners(
     anchor = jnp.argmax(intersection / union, axis=-1)  # ties to the first
     cell = jnp.clip((truth[..., :2] * size).astype(jnp.int32), 0, jnp.asarray([width - 1, height - 1])[None, None])
     flat = (cell[..., 1] * width + cell[..., 0]) * len(architecture.region.anchors) + anchor
-    cells = height * width * len(architecture.region.anchors)
-    flat = jnp.where(real, flat, cells)  # padding falls outside, and is dropped
-    owner = jnp.full((batch, cells), -1, jnp.int32)
-    order = jnp.broadcast_to(jnp.arange(count, dtype=jnp.int32)[None], flat.shape)
-    owner = owner.at[jnp.arange(batch)[:, None], flat].max(order, mode="drop")
-    return owner.reshape(batch, height, width, -1)
+    return jnp.where(real, flat, height * width * len(architecture.region.anchors))
+
+
+def _owners(
+    slots: Int[Array, "batch objects"], shape: tuple[int, int, int, int]
+) -> Int[Array, "batch height width anchors"]:
+    """The last truth of each cell and anchor, or -1."""
+    owner = jnp.full((shape[0], math.prod(shape[1:])), -1, jnp.int32)
+    order = jnp.broadcast_to(jnp.arange(slots.shape[1], dtype=jnp.int32)[None], slots.shape)
+    owner = owner.at[jnp.arange(shape[0])[:, None], slots].max(order, mode="drop")  # padding falls outside
+    return owner.reshape(shape)
+
+
+def _classes(
+    slots: Int[Array, "batch objects"], labels: Float32[AnyArray, "batch objects"], shape: tuple[int, ...]
+) -> Bool[Array, "batch height width anchors classes"]:
+    """The classes of all truths of each cell and anchor: Darknet's `delta_region_class` adds those of later ones."""
+    batch, *cells, classes = shape
+    found = jnp.zeros((batch, math.prod(cells), classes), bool)
+    found = found.at[jnp.arange(batch)[:, None], slots, labels.astype(jnp.int32)].set(True, mode="drop")
+    return found.reshape(shape)
 
 
 def _targets(

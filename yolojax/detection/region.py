@@ -42,9 +42,13 @@ def region_boxes(architecture: Architecture, logits: RegionLogits) -> Float[Arra
 def decode(
     architecture: Architecture, head: Float[AnyArray, "batch height width outputs"]
 ) -> tuple[Float[Array, "batch boxes 4"], Float[Array, "batch boxes classes"]]:
-    """Boxes xywh relative to the image and scores σ(to) softmax(classes); height * width * anchors of them."""
+    """Boxes xywh relative to the image, height * width * anchors of them, and scores σ(to) p.
+
+    p is the softmax over the classes, or where the region layer has `softmax=0` the σ of each.
+    """
     logits = split_head(architecture, head)
     boxes = region_boxes(architecture, logits)
-    scores = jax.nn.sigmoid(logits.objectness)[..., None] * jax.nn.softmax(logits.classes)
+    probability = jax.nn.softmax if architecture.region.softmax else jax.nn.sigmoid
+    scores = jax.nn.sigmoid(logits.objectness)[..., None] * probability(logits.classes)
     batch = head.shape[0]
     return boxes.reshape(batch, -1, 4), scores.reshape(batch, -1, architecture.region.classes)

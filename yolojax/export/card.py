@@ -8,6 +8,10 @@ from yolojax import pruning
 from yolojax.files import Path, write_text
 from yolojax.network import Architecture, Region, Variables
 
+# By the number of channels.
+COLOURS = {1: "grey", 3: "RGB"}
+HOW = {1: "grey (.299 R + .587 G + .114 B)", 3: "RGB (not BGR)"}
+
 
 class Tensor(NamedTuple):
     """An input or output: its name, shape (a string is a free dimension), dtype and meaning."""
@@ -69,7 +73,7 @@ def images(architecture: Architecture, layout: str = "NCHW") -> Tensor:
     """The input of every export that runs: a batch of images in the layout NCHW or NHWC."""
     net = architecture.net
     shape = _in_layout(layout, net.height, net.width, net.channels)
-    return Tensor("images", shape, "float32", f"RGB in 0..1, {layout}")
+    return Tensor("images", shape, "float32", f"{COLOURS.get(net.channels, 'values')} in 0..1, {layout}")
 
 
 def head(architecture: Architecture, layout: str = "NCHW") -> Tensor:
@@ -103,8 +107,8 @@ def _text(
         *(f"- {note}" for note in facts.notes),
         "",
         *_tensor_lines("Input", interface.inputs),
-        f"Preprocessing: the image as RGB (not BGR), stretched to {net.width}x{net.height} (its aspect is not "
-        "kept; bilinear without antialiasing, as OpenCV's `INTER_LINEAR`), divided by 255.",
+        f"Preprocessing: the image as {HOW.get(net.channels, 'values')}, stretched to {net.width}x{net.height} "
+        "(its aspect is not kept; bilinear without antialiasing, as OpenCV's `INTER_LINEAR`), divided by 255.",
         "",
         *_tensor_lines("Output", interface.outputs),
         *_region_lines(architecture, facts.names, decoded=any(t.name == "boxes" for t in interface.outputs)),
@@ -151,6 +155,6 @@ def _region_lines(architecture: Architecture, names: tuple[str, ...], *, decoded
         lines.append(
             f"- A box of the head, relative to the image: x = (column + σ(tx)) / {columns}, y = (row + σ(ty)) / "
             f"{rows}, w = anchor width * exp(tw) / {columns}, h = anchor height * exp(th) / {rows}. Its score for a "
-            "class: σ(to) * softmax(class logits)."
+            f"class: σ(to) * {'softmax(class logits)' if region.softmax else 'σ(class logit)'}."
         )
     return [*lines, ""]

@@ -9,16 +9,23 @@ from yolojax import darknet, network
 from yolojax.export.card import Facts, Interface, head, images, write_card
 from yolojax.export.format import Format, option
 from yolojax.files import Path, write_text
-from yolojax.network import Architecture, Model
+from yolojax.network import Architecture, Model, Region
 
 EXAMPLE = """
 import cv2
 import numpy as np
 
-network = cv2.dnn.readNetFromDarknet("{{stem}}.cfg", "{{stem}}.weights")  # OpenCV 4; 5 reads no Darknet files
+{read}
 network.setInput(np.zeros({shape}, np.float32))
 head = network.forward("{name}")
 """
+READ = 'network = cv2.dnn.readNetFromDarknet("{stem}.cfg", "{stem}.weights")  # OpenCV 4; 5 reads no Darknet files'
+READ_LOGISTIC = """
+with open("{stem}.cfg") as file:
+    layers = file.read().partition("[region]")[0]  # OpenCV refuses softmax=0; the head comes before it
+files = (np.frombuffer(layers.encode(), np.uint8), np.fromfile("{stem}.weights", np.uint8))
+network = cv2.dnn.readNetFromDarknet(*files)  # OpenCV 4; 5 reads no Darknet files
+""".strip()
 
 
 def save_darknet(model: Model, stem: pathlib.Path) -> None:
@@ -36,7 +43,9 @@ def darknet_interface(architecture: Architecture) -> Interface:
     """What goes in and comes out of a `.cfg` and `.weights` in OpenCV."""
     (image,) = inputs = (images(architecture),)
     kind = "Darknet weights, with the layers in the .cfg and the class names in the .names beside them"
-    example = EXAMPLE.format(shape=(1, *image.shape[1:]), name=architecture.head_name)
+    last = architecture.layers[-1]
+    read = READ_LOGISTIC if isinstance(last, Region) and not last.softmax else READ
+    example = EXAMPLE.format(read=read, shape=(1, *image.shape[1:]), name=architecture.head_name)
     return Interface(kind, inputs, (head(architecture),), example)
 
 

@@ -16,7 +16,9 @@ from yolojax.export.suppression import DetectionOptions, Suppression
 from yolojax.files import Path, write_bytes
 from yolojax.network import (
     Architecture,
+    Avgpool,
     Convolutional,
+    Cost,
     Dropout,
     Layer,
     Maxpool,
@@ -24,6 +26,7 @@ from yolojax.network import (
     Region,
     Reorg,
     Route,
+    Softmax,
     Variables,
     fold_batch_norm,
     walk,
@@ -75,10 +78,10 @@ def onnx_model(
       names: of the classes; they and the .cfg go into the model's metadata.
 
     Returns:
-      A graph of `images` (batch, channels, height, width) float32 RGB in 0..1. Its output is `head` (batch, A*(5+C),
-      rows, columns), or with `suppression`, for the K detections of the whole batch: `boxes` (K, 4) left, top, right,
-      bottom relative to the image and clamped to it, `scores` (K,), `labels` (K,) int64, and `image` (K,) int64, the
-      image's place in the batch; ordered by image, then class, then score.
+      A graph of `images` (batch, channels, height, width) float32 in 0..1, RGB or grey. Its output is `head` (batch,
+      A*(5+C), rows, columns), or with `suppression`, for the K detections of the whole batch: `boxes` (K, 4) left, top,
+      right, bottom relative to the image and clamped to it, `scores` (K,), `labels` (K,) int64, and `image` (K,) int64,
+      the image's place in the batch; ordered by image, then class, then score.
 
     Raises:
       ValueError: variables that do not fit, no region layer to decode, or onnx is not installed.
@@ -192,7 +195,11 @@ def _add_layers(graph: _Graph, architecture: Architecture, folded: Mapping[str, 
                 return graph.add("Concat", sources, name, axis=1)
             case Reorg():
                 return _add_reorg(graph, layer.stride, sources[0], name, architecture.shapes[index])
-            case Region() | Dropout():
+            case Avgpool():
+                return graph.add("GlobalAveragePool", sources, name)
+            case Softmax():
+                return graph.add("Softmax", sources, name, axis=1)
+            case Region() | Dropout() | Cost():
                 return sources[0]
             case _:
                 assert_never(layer)
@@ -213,6 +220,7 @@ def _add_convolution(
         kernel_shape=[layer.size] * 2,
         strides=[layer.stride] * 2,
         pads=[layer.padding] * 4,
+        group=layer.groups,
     )
     return value if linear else _add_activation(graph, layer.activation, value, name)
 
@@ -325,7 +333,11 @@ def _add_decoding(graph: _Graph, architecture: Architecture) -> tuple[str, str, 
     boxes = graph.add("Concat", [centre, shape], "decode/xywh", axis=2)
 
     sure = graph.add("Sigmoid", [to], "decode/objectness")
-    scores = graph.add("Mul", [sure, graph.add("Softmax", [classes], "decode/softmax", axis=2)], "decode/scores")
+    if region.softmax:
+        probability = graph.add("Softmax", [classes], "decode/softmax", axis=2)
+    else:
+        probability = graph.add("Sigmoid", [classes], "decode/sigmoid")
+    scores = graph.add("Mul", [sure, probability], "decode/scores")
     return boxes, graph.add("Transpose", [scores], "decode/by_class", perm=[0, 2, 1]), count
 
 

@@ -28,7 +28,7 @@ def quantize_onnx(model: bytes, images: Float32[np.ndarray, "count channels heig
 
     Args:
       model: an ONNX file that `onnx_model` made, without suppression.
-      images: what it is calibrated on; RGB in 0..1.
+      images: what it is calibrated on; in 0..1, RGB or grey.
 
     Returns:
       An ONNX file with the same input, output and metadata.

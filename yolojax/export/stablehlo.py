@@ -63,9 +63,9 @@ def stablehlo_export(
       suppression: with it, the head is decoded and boxes are suppressed.
 
     Returns:
-      A function of images (batch, height, width, channels) float32 RGB in 0..1 that gives the head (batch, rows,
-      columns, A*(5+C)), or with `suppression` boxes (batch, N, 4) xywh relative to the image and scores (batch, N, C)
-      in which suppressed ones are 0.
+      A function of images (batch, height, width, channels) float32 in 0..1, RGB or grey, that gives the head (batch,
+      rows, columns, A*(5+C)), or with `suppression` boxes (batch, N, 4) xywh relative to the image and scores (batch,
+      N, C) in which suppressed ones are 0.
 
     Raises:
       ValueError: another platform, variables that do not fit, or no region layer to decode.

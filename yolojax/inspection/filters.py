@@ -147,12 +147,12 @@ def _group_means(architecture: Architecture, scores: Mapping[str, jax.Array]) ->
 
 def _fixed_layers(architecture: Architecture, amount: Amount, exclude: Sequence[str]) -> dict[str, str]:
     """{convolution whose filters were not ranked at all: why}."""
-    reasons = {}
-    for name, size in pruning.group_sizes(architecture).items():
+    reasons, stays = {}, pruning.reasons_to_stay(architecture)
+    for name in pruning.group_sizes(architecture):
         if name in pruning.head_convolutions(architecture):
             reasons[name] = "head"
-        elif not size:
-            reasons[name] = "reaches a reorg out of line with its groups"
+        elif name in stays:
+            reasons[name] = stays[name]
         elif name in exclude:
             reasons[name] = "excluded"
         elif isinstance(amount, Mapping) and name not in amount:

@@ -5,8 +5,11 @@ from yolojax.network.architecture import Architecture, ConvolutionInfo, check_si
 from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.input_size import choose_size, own_size
 from yolojax.network.layers import (
+    AnyLayer,
     ArchitectureError,
+    Avgpool,
     Convolutional,
+    Cost,
     Dropout,
     Layer,
     Maxpool,
@@ -15,6 +18,7 @@ from yolojax.network.layers import (
     Reorg,
     Route,
     Shape,
+    Softmax,
 )
 from yolojax.network.masking import apply_masks, check_masks
 from yolojax.network.memory import keep_freed_memory
@@ -27,8 +31,8 @@ from yolojax.network.module import (
     convolution_inputs,
     init,
     reorg,
-    to_float,
 )
+from yolojax.network.pixels import check_channels, to_input
 from yolojax.network.variables import (
     AnyArray,
     BatchStats,
@@ -46,11 +50,14 @@ from yolojax.network.variables import (
 __all__ = [
     "ACTIVATIONS",
     "AnyArray",
+    "AnyLayer",
     "Architecture",
     "ArchitectureError",
+    "Avgpool",
     "BatchStats",
     "ConvolutionInfo",
     "Convolutional",
+    "Cost",
     "Dropout",
     "Layer",
     "Leaf",
@@ -64,6 +71,7 @@ __all__ = [
     "Route",
     "Shape",
     "Shapes",
+    "Softmax",
     "Variables",
     "alive_filters",
     "apply",
@@ -71,6 +79,7 @@ __all__ = [
     "apply_masks",
     "apply_train",
     "apply_with_maps",
+    "check_channels",
     "check_masks",
     "check_size",
     "check_variables",
@@ -83,7 +92,7 @@ __all__ = [
     "leaf_paths",
     "own_size",
     "reorg",
-    "to_float",
+    "to_input",
     "variable_shapes",
     "walk",
     "with_filters",

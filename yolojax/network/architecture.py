@@ -12,7 +12,9 @@ from typing import TypeVar, assert_never
 
 from yolojax.network.layers import (
     ArchitectureError,
+    Avgpool,
     Convolutional,
+    Cost,
     Dropout,
     IndivisibleError,
     Layer,
@@ -22,6 +24,7 @@ from yolojax.network.layers import (
     Reorg,
     Route,
     Shape,
+    Softmax,
 )
 
 T = TypeVar("T")
@@ -39,8 +42,8 @@ class ConvolutionInfo:
 
     @property
     def kernel_shape(self) -> tuple[int, int, int, int]:
-        """(height, width, in, out)."""
-        return (self.layer.size, self.layer.size, self.in_channels, self.layer.filters)
+        """(height, width, in, out), in which `in` are the channels of one group."""
+        return (self.layer.size, self.layer.size, self.in_channels // self.layer.groups, self.layer.filters)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,18 +103,24 @@ class Architecture:
         if shape.height <= 0 or shape.width <= 0:
             width, height = sources[0].width, sources[0].height
             raise ArchitectureError(f"a {width}x{height} map is too small for this layer", index)
-        if isinstance(layer, Region) and index != len(self.layers) - 1:
-            raise ArchitectureError("[region] must be the last layer", index)
+        self._check_place(index, layer)
         return shape
+
+    def _check_place(self, index: int, layer: Layer) -> None:
+        after = self.layers[index + 1 :]
+        if isinstance(layer, Region | Cost) and after:
+            raise ArchitectureError(f"[{layer.kind}] must be the last layer", index)
+        if isinstance(layer, Softmax) and any(not isinstance(other, Cost) for other in after):
+            raise ArchitectureError("[softmax] must be the last layer, or the one before [cost]", index)
 
     def sources(self, index: int) -> tuple[int, ...]:
         """The layers that layer `index` reads; -1 is the image."""
         layer = self.layers[index]
         match layer:
-            case Convolutional() | Maxpool() | Reorg() | Region() | Dropout():
-                return (index - 1,)
             case Route():
                 return _resolved(layer, index)
+            case Convolutional() | Maxpool() | Reorg() | Region() | Dropout() | Avgpool() | Softmax() | Cost():
+                return (index - 1,)
             case _:
                 assert_never(layer)
 
@@ -130,6 +139,15 @@ class Architecture:
                 (source,) = self.sources(index)
                 channels = self.shapes[source].channels if source >= 0 else self.net.channels
                 yield ConvolutionInfo(index, self.name(index), layer, channels)
+
+    @functools.cached_property
+    def frozen(self) -> frozenset[str]:
+        """The convolutions that training leaves as they are: up to the last layer with `stopbackward`, that included.
+
+        Darknet's backward pass goes down the layers and ends there, also where a route reads a layer further down.
+        """
+        last = max((index for index, layer in enumerate(self.layers) if layer.stopbackward), default=-1)
+        return frozenset(conv.name for conv in self.convolutions if conv.index <= last)
 
     @property
     def has_dropout(self) -> bool:

@@ -44,9 +44,25 @@ class Net:
     options: Options = ()
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AnyLayer:
+    """What the section of any layer may say.
+
+    With `stopbackward`, training changes neither this layer nor any before it. `options` are those that no field has,
+    kept as text and printed back.
+    """
+
+    stopbackward: bool = False
+    options: Options = ()
+
+
 @dataclasses.dataclass(frozen=True)
-class Convolutional:
-    """A convolution; `padding` is in pixels on each side."""
+class Convolutional(AnyLayer):
+    """A convolution; `padding` is in pixels on each side.
+
+    With `groups`, the g-th part of the filters reads the g-th part of the input's channels alone. With `dontload` it is
+    not read from a `.weights` file, as if no byte stood for it there.
+    """
 
     kind: ClassVar[str] = "conv"
     filters: int
@@ -55,11 +71,16 @@ class Convolutional:
     padding: int = 0
     batch_normalize: bool = False
     activation: str = "linear"
-    options: Options = ()
+    groups: int = dataclasses.field(default=1, kw_only=True)
+    dontload: bool = dataclasses.field(default=False, kw_only=True)
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The shape of its map. Raises ArchitectureError for fields that make no convolution."""
-        _require_positive(filters=self.filters, size=self.size, stride=self.stride)
+        _require_positive(filters=self.filters, size=self.size, stride=self.stride, groups=self.groups)
+        if sources[0].channels % self.groups or self.filters % self.groups:
+            raise ArchitectureError(
+                f"{sources[0].channels} channels and {self.filters} filters do not divide by groups = {self.groups}"
+            )
         if self.padding < 0:
             raise ArchitectureError(f"padding must not be negative, got {self.padding}")
         if self.activation not in ACTIVATIONS:
@@ -68,14 +89,13 @@ class Convolutional:
 
 
 @dataclasses.dataclass(frozen=True)
-class Maxpool:
+class Maxpool(AnyLayer):
     """Max pooling; `padding` pixels in all, the larger half after."""
 
     kind: ClassVar[str] = "maxpool"
     size: int
     stride: int
     padding: int
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The shape of its map. Raises ArchitectureError for a window that does not work."""
@@ -86,13 +106,12 @@ class Maxpool:
 
 
 @dataclasses.dataclass(frozen=True)
-class Route:
+class Route(AnyLayer):
     """Channels of earlier layers, concatenated. A negative entry of `layers` counts back from this layer."""
 
     kind: ClassVar[str] = "route"
     stride: ClassVar[int] = 1
     layers: tuple[int, ...]
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The shape of the joined map. Raises ArchitectureError for maps of different sizes."""
@@ -104,12 +123,11 @@ class Route:
 
 
 @dataclasses.dataclass(frozen=True)
-class Reorg:
+class Reorg(AnyLayer):
     """Darknet's space-to-channels; not a clean space-to-depth (see `network.module.reorg`)."""
 
     kind: ClassVar[str] = "reorg"
     stride: int
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The shape of the rearranged map. Raises ArchitectureError for one that the stride does not divide."""
@@ -123,8 +141,11 @@ class Reorg:
 
 
 @dataclasses.dataclass(frozen=True)
-class Region:
-    """The detection layer: `anchors` are (width, height) pairs in cells of the head."""
+class Region(AnyLayer):
+    """The detection layer: `anchors` are (width, height) pairs in cells of the head.
+
+    With `softmax` a box has one of the classes; without, each class has a logistic score of its own.
+    """
 
     kind: ClassVar[str] = "region"
     stride: ClassVar[int] = 1
@@ -136,7 +157,7 @@ class Region:
     class_scale: float = 1.0
     thresh: float = 0.5
     rescore: bool = False
-    options: Options = ()
+    softmax: bool = dataclasses.field(default=True, kw_only=True)
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The head's own shape. Raises ArchitectureError for channels that do not fit anchors and classes."""
@@ -150,13 +171,12 @@ class Region:
 
 
 @dataclasses.dataclass(frozen=True)
-class Dropout:
+class Dropout(AnyLayer):
     """In training, sets values to 0 with this `probability` and scales the others up; at inference, nothing."""
 
     kind: ClassVar[str] = "dropout"
     stride: ClassVar[int] = 1
     probability: float = 0.5
-    options: Options = ()
 
     def output_shape(self, sources: Sequence[Shape]) -> Shape:
         """The map's own shape. Raises ArchitectureError for a probability outside [0, 1)."""
@@ -165,7 +185,45 @@ class Dropout:
         return sources[0]
 
 
-Layer = Convolutional | Maxpool | Route | Reorg | Region | Dropout
+@dataclasses.dataclass(frozen=True)
+class Avgpool(AnyLayer):
+    """The mean of each channel over the whole map, in one cell."""
+
+    kind: ClassVar[str] = "avgpool"
+    stride: ClassVar[int] = 1  # of no use: one cell, whatever the size of the map
+
+    def output_shape(self, sources: Sequence[Shape]) -> Shape:
+        """One cell."""
+        return Shape(1, 1, sources[0].channels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Softmax(AnyLayer):
+    """A classifier's probabilities: the softmax over the channels of a single cell."""
+
+    kind: ClassVar[str] = "softmax"
+    stride: ClassVar[int] = 1
+
+    def output_shape(self, sources: Sequence[Shape]) -> Shape:
+        """The map's own shape. Raises ArchitectureError for more than a cell, over all of which Darknet would sum."""
+        if sources[0][:2] != (1, 1):
+            raise ArchitectureError(f"a {sources[0].width}x{sources[0].height} map, expected 1x1 as [avgpool] gives")
+        return sources[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost(AnyLayer):
+    """Where Darknet measures a classifier's loss; it gives its input."""
+
+    kind: ClassVar[str] = "cost"
+    stride: ClassVar[int] = 1
+
+    def output_shape(self, sources: Sequence[Shape]) -> Shape:
+        """The map's own shape."""
+        return sources[0]
+
+
+Layer = Convolutional | Maxpool | Route | Reorg | Region | Dropout | Avgpool | Softmax | Cost
 
 
 def _require_positive(**values: int) -> None:

@@ -1,7 +1,7 @@
 """The Flax module that an architecture describes, with `init` and `apply` over plain pytrees."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import assert_never, cast
 
 import flax.linen as nn
@@ -13,8 +13,19 @@ from jaxtyping import Array, Float, Float32, Key, Shaped
 
 from yolojax.network.activations import ACTIVATIONS
 from yolojax.network.architecture import Architecture, walk
-from yolojax.network.layers import Convolutional, Dropout, Layer, Maxpool, Region, Reorg, Route
-from yolojax.network.variables import AnyArray, BatchStats, Variables
+from yolojax.network.layers import (
+    Avgpool,
+    Convolutional,
+    Cost,
+    Dropout,
+    Layer,
+    Maxpool,
+    Region,
+    Reorg,
+    Route,
+    Softmax,
+)
+from yolojax.network.variables import AnyArray, BatchStats, Params, Variables
 
 BN_EPSILON = 1e-5
 BN_MOMENTUM = 0.99
@@ -34,7 +45,7 @@ class ConvolutionLayer(nn.Module):
         self, x: Float[Array, "batch height width channels"], train: bool
     ) -> Float[Array, "batch rows columns filters"]:
         layer, vector = self.layer, (self.layer.filters,)
-        shape = (layer.size, layer.size, x.shape[-1], layer.filters)
+        shape = (layer.size, layer.size, x.shape[-1] // layer.groups, layer.filters)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, vector, jnp.float32)
         self._offer(INPUTS, x)
@@ -44,6 +55,7 @@ class ConvolutionLayer(nn.Module):
             window_strides=(layer.stride, layer.stride),
             padding=[(layer.padding, layer.padding)] * 2,
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            feature_group_count=layer.groups,
         )
         if layer.batch_normalize:
             scale = self.param("scale", nn.initializers.ones, vector, jnp.float32)
@@ -153,10 +165,14 @@ def _compute(
             return jnp.concatenate(inputs, axis=-1)
         case Reorg():
             return reorg(inputs[0], layer.stride)
-        case Region():
-            return inputs[0]
         case Dropout():
             return drop(layer, inputs[0])
+        case Avgpool():
+            return jnp.mean(inputs[0], axis=(1, 2), keepdims=True)
+        case Softmax():
+            return nn.softmax(inputs[0])
+        case Region() | Cost():
+            return inputs[0]
         case _:
             assert_never(layer)
 
@@ -232,11 +248,6 @@ def reorg(
     return x.transpose(0, 2, 3, 1)
 
 
-def to_float(images: Shaped[AnyArray, "*shape"]) -> Float32[Array, "*shape"]:
-    """Pixels in 0..255, such as uint8 -> 0..1, which `apply` takes."""
-    return jnp.asarray(images).astype(jnp.float32) / 255.0
-
-
 def init(architecture: Architecture, key: Key[Array, ""]) -> Variables:
     """Random variables `{"params": ..., "batch_stats": ...}`, float32: He normal kernels, BN as the identity."""
     side = jax.ShapeDtypeStruct(
@@ -258,7 +269,8 @@ def apply(
     Args:
       architecture: the network's description; static.
       variables: `{"params": ..., "batch_stats": ...}` that fit it.
-      images: (B, H, W, 3) float RGB in 0..1; any size for which `architecture.shapes_at` has shapes.
+      images: (B, H, W, C) float in 0..1, RGB or grey as `to_input` gives them; any size for which
+        `architecture.shapes_at` has shapes.
       dtype: what to compute in; the variables stay float32.
 
     Returns:
@@ -306,17 +318,23 @@ def apply_with_maps(
 ) -> tuple[Float32[Array, "batch rows columns outputs"], BatchStats, dict[str, Float[Array, "batch _ _ _"]]]:
     """The head, the `batch_stats` after it, and {name: the map that it makes, in `dtype`} of the convolutions `layers`.
 
-    `train` as in `apply_train`, else as in `apply`, where the statistics are those given. Raises ValueError for a name
-    that is no convolution's.
+    `train` as in `apply_train`, else as in `apply`, where the statistics are those given. In training no gradient
+    reaches the parameters of `architecture.frozen`. Raises ValueError for a name that is no convolution's.
     """
     known = [conv.name for conv in architecture.convolutions]
     if unknown := [name for name in layers if name not in known]:
         raise ValueError(f"layers name {unknown[0]!r}, which is not a convolution; there are {', '.join(known)}")
     mutable = [name for name, wanted in (("batch_stats", train), (OUTPUTS, layers)) if wanted]
     network = Network(architecture, axis_name=axis_name, dtype=dtype)
+    if train:
+        variables = {**variables, "params": _stopped(variables["params"], architecture.frozen)}
     head, updates = network.apply(variables, images, train=train, keys=keys, mutable=mutable)
     maps = {name: updates[OUTPUTS][name]["x"] for name in layers}
     return head, updates.get("batch_stats", variables["batch_stats"]), maps
+
+
+def _stopped(params: Params, frozen: Collection[str]) -> Params:
+    return {name: lax.stop_gradient(layer) if name in frozen else layer for name, layer in params.items()}
 
 
 def apply_layer(

@@ -25,8 +25,8 @@ Shapes = dict[str, dict[str, dict[str, tuple[int, ...]]]]
 def variable_shapes(architecture: Architecture) -> Shapes:
     """The tree `{"params": ..., "batch_stats": ...}` with a shape tuple at each leaf.
 
-    A convolution has `kernel` (height, width, in, out) and `bias` (out,); a batch-normalised one also `scale` in
-    params, and `mean` and `var` in batch_stats.
+    A convolution has `kernel` (height, width, in, out), where `in` are the channels of one group, and `bias` (out,); a
+    batch-normalised one also `scale` in params, and `mean` and `var` in batch_stats.
     """
     shapes: Shapes = {"params": {}, "batch_stats": {}}
     for conv in architecture.convolutions:

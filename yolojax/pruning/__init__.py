@@ -34,7 +34,7 @@ from yolojax.pruning.criteria import (
 )
 from yolojax.pruning.erdos_renyi import erdos_renyi_counts
 from yolojax.pruning.fisher import filter_fisher
-from yolojax.pruning.groups import channel_origins, grid_unit, group_sizes, head_convolutions
+from yolojax.pruning.groups import channel_origins, grid_unit, group_sizes, head_convolutions, reasons_to_stay
 from yolojax.pruning.masks import Amount, filter_masks, keep_all, weight_masks
 from yolojax.pruning.moments import input_moments
 from yolojax.pruning.optimizer import MaskedState, change_masks, masked
@@ -106,6 +106,7 @@ __all__ = [
     "polynomial",
     "prunable",
     "read_sensitivity",
+    "reasons_to_stay",
     "remove_filters",
     "repair",
     "scores",

@@ -42,12 +42,12 @@ def filter_fisher(architecture: Architecture, variables: Variables, batches: Ite
 def _score_batch(
     architecture: Architecture,
     variables: Variables,
-    images: UInt8[jax.Array, "batch height width 3"],
+    images: UInt8[jax.Array, "batch height width _"],
     truth: Float[jax.Array, "batch boxes 5"],
 ) -> Gates:
-    def loss(gates: Gates, image: UInt8[jax.Array, "height width 3"], boxes: Float[jax.Array, "boxes 5"]) -> jax.Array:
+    def loss(gates: Gates, image: UInt8[jax.Array, "height width _"], boxes: Float[jax.Array, "boxes 5"]) -> jax.Array:
         gated = {"params": _gate(variables["params"], gates), "batch_stats": variables["batch_stats"]}
-        head = network.apply(architecture, gated, network.to_float(image[None]))
+        head = network.apply(architecture, gated, network.to_input(architecture, image[None]))
         return detection.region_loss(architecture, head, boxes[None], seen=PRIOR_IMAGES)
 
     gates = {conv.name: jnp.ones(conv.layer.filters, jnp.float32) for conv in architecture.convolutions}

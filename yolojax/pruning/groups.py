@@ -3,6 +3,8 @@
 Darknet's [reorg] lets a channel leak into its neighbours, but an aligned group of s² channels (s² k to s² k + s² - 1)
 stays together: it maps to the same group in each of the s² blocks of the output. So filters that feed a reorg are
 dropped in aligned groups, and what is left keeps dividing by s².
+
+Another kind of group is that of a convolution with `groups`. Its filters, and those that it reads, all stay.
 """
 
 import math
@@ -10,7 +12,20 @@ from typing import assert_never
 
 import numpy as np
 
-from yolojax.network import Architecture, Convolutional, Dropout, Layer, Maxpool, Region, Reorg, Route, walk
+from yolojax.network import (
+    Architecture,
+    Avgpool,
+    Convolutional,
+    Cost,
+    Dropout,
+    Layer,
+    Maxpool,
+    Region,
+    Reorg,
+    Route,
+    Softmax,
+    walk,
+)
 from yolojax.network.activations import CONSTANT_AT_ZERO
 
 GRID_STEPS = 4  # of a grid, that a layer has to be wide for the grid to hold for it
@@ -35,7 +50,7 @@ def channel_origins(architecture: Architecture) -> list[Origins]:
                 return np.tile(inputs[0], (layer.stride**2, 1))
             case Route():
                 return np.concatenate(inputs)
-            case Maxpool() | Region() | Dropout():
+            case Maxpool() | Region() | Dropout() | Avgpool() | Softmax() | Cost():
                 return inputs[0]
             case _:
                 assert_never(layer)
@@ -56,15 +71,30 @@ def group_sizes(architecture: Architecture) -> dict[str, int]:
 def reasons_to_stay(architecture: Architecture) -> dict[str, str]:
     """{convolution whose filters cannot be removed exactly: why}, to follow "its filters cannot be removed"."""
     heads, sizes = head_convolutions(architecture), _reorg_groups(architecture)
-    reasons = {}
+    readers, reasons = _grouped_readers(architecture), {}
     for conv in architecture.convolutions:
         if conv.name in heads:
             reasons[conv.name] = "they are the output"
+        elif conv.layer.groups > 1:
+            reasons[conv.name] = "they belong to groups of equal size"
+        elif conv.index in readers:
+            reasons[conv.name] = f"{readers[conv.index]} reads them in groups"
         elif not sizes[conv.index]:
             reasons[conv.name] = "they reach a reorg unaligned"
         elif conv.layer.activation in CONSTANT_AT_ZERO:
             reasons[conv.name] = f"a dropped one still gives {conv.layer.activation}(0), which is not 0"
     return reasons
+
+
+def _grouped_readers(architecture: Architecture) -> dict[int, str]:
+    """{layer of a convolution: the convolution with groups that reads its filters}."""
+    origins = channel_origins(architecture)
+    readers: dict[int, str] = {}
+    for conv in architecture.convolutions:
+        (source,) = architecture.sources(conv.index)
+        if conv.layer.groups > 1 and source >= 0:
+            readers |= dict.fromkeys(origins[source][:, 0].tolist(), conv.name)
+    return readers
 
 
 def _reorg_groups(architecture: Architecture) -> dict[int, int]:

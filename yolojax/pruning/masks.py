@@ -105,8 +105,8 @@ def filter_masks(
       round_to: each layer that loses filters keeps a multiple of this many, rounded up, or all: its best ones. Hardware
         likes multiples of 8. Before a reorg it is whole groups that are counted. A layer narrower than four steps is
         left as it is, see `grid_unit`.
-      exclude: names of convolutions that stay whole. The head always does, and so do convolutions that reach a reorg
-        unaligned.
+      exclude: names of convolutions that stay whole. The head always does, and so do others that `reasons_to_stay`
+        names.
 
     Returns:
       A tree like params. Equal scores drop in the order of the layers and of the index; a score that is not finite is

@@ -14,7 +14,7 @@ from yolojax.pruning.types import Moments
 
 
 def input_moments(
-    architecture: Architecture, variables: Variables, images: Iterable[UInt8[AnyArray, "_ height width 3"]]
+    architecture: Architecture, variables: Variables, images: Iterable[UInt8[AnyArray, "_ height width _"]]
 ) -> Moments:
     """{convolution: (C + 1, C + 1)}: the mean of `v vᵀ` over all cells of its input, v its C channels and a 1.
 
@@ -39,11 +39,11 @@ def input_moments(
 
 @functools.partial(jax.jit, static_argnums=0)
 def _moments(
-    architecture: Architecture, variables: Variables, images: UInt8[jax.Array, "batch height width 3"]
+    architecture: Architecture, variables: Variables, images: UInt8[jax.Array, "batch height width _"]
 ) -> dict[str, Float[jax.Array, "_ _"]]:
     def moments(x: jax.Array) -> jax.Array:
         cells = jnp.concatenate([x, jnp.ones_like(x[..., :1])], axis=-1).reshape(-1, x.shape[-1] + 1)
         return jnp.matmul(cells.T, cells, precision=jax.lax.Precision.HIGHEST) / cells.shape[0]
 
-    inputs = network.convolution_inputs(architecture, variables, network.to_float(images))
+    inputs = network.convolution_inputs(architecture, variables, network.to_input(architecture, images))
     return {name: moments(x) for name, x in inputs.items()}

@@ -13,8 +13,8 @@ Kind = Literal["weight", "filter"]
 def prunable(architecture: Architecture, kind: Kind, exclude: Collection[str] = ()) -> dict[str, int]:
     """{convolution that may be pruned: its kernel weights, or its filters}, in the order of the layers.
 
-    Every kernel counts, the head's included. Filters of the head have to stay, and so do those that reach a reorg
-    unaligned (see `group_sizes`); such convolutions are left out, as are those that `exclude` names.
+    Every kernel counts, the head's included. Filters of the head have to stay, and so do others that `reasons_to_stay`
+    names; such convolutions are left out, as are those that `exclude` names.
     """
     counts = {conv.name: _count(conv.kernel_shape, kind) for conv in architecture.convolutions}
     fixed = {name for name, size in group_sizes(architecture).items() if not size} if kind == "filter" else set()

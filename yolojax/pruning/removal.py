@@ -46,7 +46,9 @@ def remove_filters(
         for name, leaf in variables["params"][conv.name].items():
             value = np.where(np.asarray(masks[conv.name][name]), np.asarray(leaf), np.zeros((), np.float32))
             value = value[..., filters]
-            new["params"].setdefault(conv.name, {})[name] = value[:, :, channels] if name == "kernel" else value
+            if name == "kernel" and conv.layer.groups == 1:  # else all channels are kept
+                value = value[:, :, channels]
+            new["params"].setdefault(conv.name, {})[name] = value
         if conv.layer.batch_normalize:
             statistics = variables["batch_stats"][conv.name]
             new["batch_stats"][conv.name] = {name: np.asarray(leaf)[filters] for name, leaf in statistics.items()}

@@ -37,7 +37,7 @@ def repair(
     architecture: Architecture,
     variables: Variables,
     masks: Masks,
-    images: Iterable[UInt8[AnyArray, "_ height width 3"]],
+    images: Iterable[UInt8[AnyArray, "_ height width _"]],
     *,
     ridge: float = RIDGE,
     cells: int = CELLS,
@@ -55,7 +55,7 @@ def repair(
     Returns:
       Variables of the same shapes, with exactly 0 where a mask is False: kernels have changed, and biases or running
       means by the constant part. `remove_filters` of them gives the same head. Layers below the first that
-      lost an input stay as they are.
+      lost an input stay as they are, and so do convolutions with groups, which lose none.
 
     Raises ValueError for variables or masks that do not fit, and for no image at all.
     """
@@ -74,7 +74,7 @@ def repair(
     channels, changed = kept_channels(architecture, masks), False
     for conv in architecture.convolutions:
         changed |= channels[conv.name].size < conv.in_channels
-        if not changed:
+        if not changed or conv.layer.groups > 1:
             continue
         alive = np.flatnonzero(alive_filters(masks[conv.name]))
         equations = _mean_equations(
@@ -92,9 +92,9 @@ def repair(
 class _Flow:
     """One batch on its way up through the layers; maps that no later layer reads are let go."""
 
-    def __init__(self, architecture: Architecture, images: UInt8[jax.Array, "batch height width 3"]) -> None:
+    def __init__(self, architecture: Architecture, images: UInt8[jax.Array, "batch height width _"]) -> None:
         self._architecture, self._next = architecture, 0
-        self._maps: Maps = {-1: network.to_float(images)}
+        self._maps: Maps = {-1: network.to_input(architecture, images)}
         self._last = {
             source: index for index in range(len(architecture.layers)) for source in architecture.sources(index)
         }

@@ -36,12 +36,12 @@ def filter_taylor(architecture: Architecture, variables: Variables, batches: Ite
 def _score_batch(
     architecture: Architecture,
     variables: Variables,
-    images: UInt8[jax.Array, "batch height width 3"],
+    images: UInt8[jax.Array, "batch height width _"],
     truth: Float[jax.Array, "batch boxes 5"],
 ) -> dict[str, Float[jax.Array, " filters"]]:
     def loss(params: Mapping[str, Mapping[str, jax.Array]]) -> jax.Array:
         trained = {"params": params, "batch_stats": variables["batch_stats"]}
-        head = network.apply(architecture, trained, network.to_float(images))
+        head = network.apply(architecture, trained, network.to_input(architecture, images))
         # A trained network is past the images for which every cell is also pulled to its anchor.
         return detection.region_loss(architecture, head, truth, seen=PRIOR_IMAGES)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import Float
 
-from yolojax.network import Architecture, Variables
+from yolojax.network import Architecture, ConvolutionInfo, Leaf, Variables
 from yolojax.pruning.groups import channel_origins, head_convolutions
 from yolojax.pruning.moments import input_moments
 from yolojax.pruning.types import Batch, Scores
@@ -34,12 +34,19 @@ def filter_unpredictability(architecture: Architecture, variables: Variables, ba
         (source,) = architecture.sources(conv.index)
         if source < 0:
             continue
-        energy = np.sum(np.square(np.asarray(variables["params"][conv.name]["kernel"], np.float64)), axis=(0, 1, 3))
+        energy = _energy(conv, variables["params"][conv.name]["kernel"])
         lost = _unpredicted(moments[conv.name])[:-1] * energy
         for (layer, filter_), value in zip(origins[source].tolist(), lost, strict=True):
             if layer >= 0:
                 scores[layer][filter_] += value
     return {conv.name: scores[conv.index] for conv in architecture.convolutions if conv.name not in heads}
+
+
+def _energy(conv: ConvolutionInfo, kernel: Leaf) -> Float[np.ndarray, " inputs"]:
+    """The sum of squares of the kernel slices that read each channel, those of its group."""
+    groups = conv.layer.groups
+    squares = np.square(np.asarray(kernel, np.float64)).reshape(*kernel.shape[:3], groups, -1)
+    return np.sum(squares, axis=(0, 1, 4)).T.reshape(-1)
 
 
 def _unpredicted(moments: Float[np.ndarray, "inputs inputs"]) -> Float[np.ndarray, " inputs"]:

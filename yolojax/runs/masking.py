@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 
+from absl import logging
+
 from yolojax import export, pruning, runtimes
 from yolojax.network import Architecture, Masks, Model, Params
 from yolojax.pruning import Batches, Scores
@@ -106,6 +108,14 @@ def _weight_cost(unit: str, model: Model) -> Callable[[Params], float]:
         "bytes": lambda params: export.compressed_bytes(model.architecture, model.with_params(params).variables),
     }
     return costs[unit]
+
+
+def log_what_stays(architecture: Architecture) -> None:
+    """Says in one line which convolutions besides the head keep all their filters, and why."""
+    heads = pruning.head_convolutions(architecture)
+    reasons = [f"{name} ({why})" for name, why in pruning.reasons_to_stay(architecture).items() if name not in heads]
+    if reasons:
+        logging.info("filters that all stay: %s", ", ".join(reasons))
 
 
 def check(settings: PruneSettings, model: Model, size: int) -> None:

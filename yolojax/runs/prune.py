@@ -89,6 +89,8 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     if went_on and settings.train.nothing:
         raise ValueError(f"{workdir} holds a retraining, and this run has none; give a new --workdir")
     start, model, filters = time.monotonic(), subject.model, settings.prune.method == "filter"
+    if filters:
+        masking.log_what_stays(model.architecture)
     settings, scores, masks, timed = latency.choose(settings, model, subject.train_set, workdir)
     masked = model.masked(masks)
     stages = [subject.original, measuring.measure("pruned", settings, masked, subject.evaluator)]

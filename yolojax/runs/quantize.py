@@ -63,7 +63,7 @@ def calibration_images(
     chosen = np.sort(np.random.default_rng(SEED).permutation(len(dataset))[:count])
     part = dataclasses.replace(dataset, source=[dataset.source[int(index)] for index in chosen])
     batches = data.eval_batches(part, batch_size=1, size=model.architecture.net.width)
-    images = np.concatenate([np.asarray(network.to_float(batch["image"])) for batch in batches])
+    images = np.concatenate([np.asarray(network.to_input(model.architecture, batch["image"])) for batch in batches])
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), dataset.description
 
 

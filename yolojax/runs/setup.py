@@ -24,7 +24,11 @@ def open_start(settings: Settings) -> Model:
 
 
 def check(settings: Settings, architecture: Architecture) -> None:
-    """Raises ValueError for sizes, layers and a batch that do not fit, and data that are not there; touches none."""
+    """Raises ValueError for channels, sizes, layers and a batch that do not fit, and data that are not there.
+
+    It touches none.
+    """
+    network.check_channels(architecture)
     for size in (*(() if settings.train.nothing else settings.train.sizes), settings.eval.size):
         network.check_size(architecture, size)
     training.check_batch_size(settings.train.batch_size)

@@ -103,7 +103,12 @@ def train_model(
     rate = training.learning_rate_schedule(
         about.schedule, peak=about.learning_rate, warmup_steps=about.warmup_steps, steps=steps
     )
-    optimizer = training.make_optimizer(about.optimizer, rate, momentum=about.momentum, decay=about.decay, masks=masks)
+    frozen = model.architecture.frozen
+    if frozen:
+        logging.info("stopbackward: training leaves %s as they are", ", ".join(sorted(frozen)))
+    optimizer = training.make_optimizer(
+        about.optimizer, rate, momentum=about.momentum, decay=about.decay, masks=masks, frozen=frozen
+    )
     state = training.fit(
         training.create_state(model.variables, optimizer, seen=model.seen),
         compile_step(settings, model.architecture, optimizer, teacher, removed),

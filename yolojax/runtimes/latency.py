@@ -144,7 +144,7 @@ def _features(architecture: Architecture) -> dict[str, np.ndarray]:
             for source in architecture.sources(index)
         )
         after = architecture.shapes[index].channels
-        product = before * after if isinstance(layer, Convolutional) else 0
+        product = before * after // layer.groups if isinstance(layer, Convolutional) else 0
         found[architecture.name(index)] = np.array([1.0, before, after, product])
     return found
 

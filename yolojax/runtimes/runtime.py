@@ -13,14 +13,14 @@ import numpy as np
 from yolojax.runtimes.machine import describe_package
 from yolojax.runtimes.program import Program
 
-LAYER = re.compile(r"(?:conv|maxpool|reorg|route)_\d+|head")
+LAYER = re.compile(r"(?:conv|maxpool|avgpool|reorg|route|softmax)_\d+|head")
 
 
 class Session(ABC):
     """A network loaded for batches of one size."""
 
     def arrange(self, images: np.ndarray) -> np.ndarray:
-        """(B, H, W, C) float32 RGB in 0..1, in the order of axes that the runtime reads: (B, C, H, W)."""
+        """(B, H, W, C) float32 in 0..1, in the order of axes that the runtime reads: (B, C, H, W)."""
         return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
     @abstractmethod
@@ -32,7 +32,7 @@ class Session(ABC):
         return {}
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """(B, H, W, C) float32 RGB in 0..1 -> the head, (B, rows, columns, A*(5+C)) float32."""
+        """(B, H, W, C) float32 in 0..1 -> the head, (B, rows, columns, A*(5+C)) float32."""
         return self.run(self.arrange(images))
 
 

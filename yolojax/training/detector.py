@@ -14,6 +14,7 @@ class Detector:
 
     def __init__(self, model: Model | runtimes.Program, protocol: Protocol, *, session: runtimes.Session | None = None):
         """Scores below `protocol.score_threshold` are not returned; JAX runs the network where no `session` does."""
+        network.check_channels(model.architecture)
         network.check_size(model.architecture, protocol.size)
         self._size = protocol.size
         program = model if isinstance(model, runtimes.Program) else runtimes.make_program(model, size=protocol.size)

@@ -101,7 +101,8 @@ def head_distillation_terms(
       The float32 scalars, with σ(to) the teacher's objectness:
       `coord`: σ(to) coord_scale (2 - w h) / 2 times the squared errors of σ(tx), σ(ty), tw, th;
       `object`: half the squared error of σ(to), scaled from noobject_scale to object_scale as σ(to) goes from 0 to 1;
-      `class`: σ(to) class_scale KL(the teacher's probabilities, the network's).
+      `class`: σ(to) class_scale KL(the teacher's probabilities, the network's); the sum over the classes where each has
+        a logistic score of its own.
     """
     region = architecture.region
     ours = split_head(architecture, head)
@@ -111,14 +112,28 @@ def head_distillation_terms(
     area = jnp.minimum(boxes[..., 2] * boxes[..., 3], 1.0)
     squares = jnp.square(jax.nn.sigmoid(ours.xy) - jax.nn.sigmoid(theirs.xy)) + jnp.square(ours.wh - theirs.wh)
     object_scale = region.noobject_scale + (region.object_scale - region.noobject_scale) * wanted
-    log_ours, log_theirs = jax.nn.log_softmax(ours.classes), jax.nn.log_softmax(theirs.classes)
-    divergence = jnp.sum(jnp.exp(log_theirs) * (log_theirs - log_ours), axis=-1)
+    if region.softmax:
+        divergence = _divergence(jax.nn.log_softmax(theirs.classes), jax.nn.log_softmax(ours.classes))
+    else:
+        divergence = sum(
+            (
+                _divergence(jax.nn.log_sigmoid(s * theirs.classes), jax.nn.log_sigmoid(s * ours.classes))
+                for s in (1, -1)
+            ),
+            start=jnp.zeros_like(wanted),
+        )
     cells = {
         "coord": 0.5 * region.coord_scale * (2 - area) * wanted * jnp.sum(squares, axis=-1),
         "object": 0.5 * object_scale * jnp.square(jax.nn.sigmoid(ours.objectness) - wanted),
         "class": region.class_scale * wanted * divergence,
     }
     return {name: jnp.sum(values) / head.shape[0] for name, values in cells.items()}
+
+
+def _divergence(
+    log_theirs: Float[jax.Array, "*cells classes"], log_ours: Float[jax.Array, "*cells classes"]
+) -> Float[jax.Array, "*cells"]:
+    return jnp.sum(jnp.exp(log_theirs) * (log_theirs - log_ours), axis=-1)
 
 
 def map_distance(

@@ -129,6 +129,7 @@ class Evaluator:
         session: runtimes.Session | None = None,
     ):
         """A `session`, loaded for batches of `batch_size`, runs the network in place of JAX's devices."""
+        network.check_channels(architecture)
         network.check_size(architecture, protocol.size)
         self.dataset = dataset
         self.protocol = protocol

@@ -1,6 +1,7 @@
 """The optimizer: Darknet's SGD, or Adam for short trainings from nothing; masks wrap the whole of it."""
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 import jax
@@ -36,7 +37,13 @@ def learning_rate_schedule(kind: str, *, peak: float, warmup_steps: int, steps: 
 
 
 def make_optimizer(
-    kind: str, learning_rate: optax.ScalarOrSchedule, *, momentum: float, decay: float, masks: Masks | None = None
+    kind: str,
+    learning_rate: optax.ScalarOrSchedule,
+    *,
+    momentum: float,
+    decay: float,
+    masks: Masks | None = None,
+    frozen: Collection[str] = (),
 ) -> optax.GradientTransformation:
     """The update of one step.
 
@@ -47,10 +54,12 @@ def make_optimizer(
       decay: weight decay, on kernels only.
       masks: a tree like params, True keeps; dropped weights and their slots then stay exactly 0, and
         `pruning.change_masks` can change them between steps.
+      frozen: convolutions whose kernels do not decay, as `architecture.frozen`; they have no gradients either.
 
     Raises ValueError for a `kind` that is not in `OPTIMIZERS`.
     """
-    parts = _chosen("optimizer", kind, OPTIMIZERS)(momentum, optax.add_decayed_weights(decay, mask=is_kernel))
+    decaying = functools.partial(_decaying, frozen=frozenset(frozen))
+    parts = _chosen("optimizer", kind, OPTIMIZERS)(momentum, optax.add_decayed_weights(decay, mask=decaying))
     optimizer = optax.chain(*parts, optax.scale_by_learning_rate(learning_rate))
     return optimizer if masks is None else pruning.masked(optimizer, masks)
 
@@ -61,6 +70,8 @@ def _chosen(argument: str, kind: str, known: Mapping[str, T]) -> T:
     return known[kind]
 
 
-def is_kernel(params: optax.Params) -> optax.Params:
-    """The tree with True at the kernels, False at scales and biases."""
-    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
+def _decaying(params: optax.Params, frozen: frozenset[str]) -> optax.Params:
+    """The tree with True at the kernels that are not frozen, False at scales and biases."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, _: path[-1].key == "kernel" and path[-2].key not in frozen, params
+    )

@@ -69,7 +69,7 @@ def compile_train_step(
     Without `loss_fn` it minimises the region loss. With a `teacher`, the loss gets what it makes of the batch as more
     leaves, and the maps of the convolutions that the teacher compares. The rest is as in `train_step`.
 
-    Raises ValueError for a teacher whose head has other anchors or classes.
+    Raises ValueError for a teacher whose head has other anchors or classes, or scores them in another way.
     """
     step = functools.partial(
         train_step,
@@ -105,6 +105,8 @@ def _compile_teacher(
             f"the teacher has {teaches.classes} classes and anchors {teaches.anchors}, expected {learns.classes} and "
             f"{learns.anchors}, as the network that learns"
         )
+    if learns.softmax != teaches.softmax:
+        raise ValueError(f"the teacher has softmax={int(teaches.softmax)}, expected {int(learns.softmax)}")
     step = functools.partial(
         teacher_step, architecture=teacher.model.architecture, kept=teacher.kept, axis_name=AXIS, dtype=dtype
     )

@@ -20,7 +20,7 @@ def session_step(
     decode = jax.jit(functools.partial(find, architecture, score_threshold=score_threshold, nms_iou=nms_iou))
 
     def run(variables: Variables | None, batch: data.Batch) -> data.Batch:
-        head = session(np.asarray(network.to_float(batch["image"])))
+        head = session(np.asarray(network.to_input(architecture, batch["image"])))
         boxes, scores = jax.device_get(decode(head))
         return {**batch, "boxes": boxes, "scores": scores}
 

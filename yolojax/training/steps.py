@@ -51,7 +51,7 @@ def train_step(
 
     def loss(params: Params) -> tuple[Scalar, tuple[BatchStats, dict[str, Scalar]]]:
         variables = {"params": params, "batch_stats": state.batch_stats}
-        images = network.to_float(batch["image"])
+        images = network.to_input(architecture, batch["image"])
         head, batch_stats, maps = network.apply_with_maps(
             architecture, variables, images, layers=layers, train=True, axis_name=axis_name, keys=keys, dtype=dtype
         )
@@ -86,7 +86,7 @@ def _image_keys(seed: int, step: Count, images: int, axis_name: str) -> Key[jax.
 
 def teacher_step(
     variables: Variables,
-    images: UInt8[jax.Array, "batch height width channels"],
+    images: UInt8[jax.Array, "batch height width _"],
     *,
     architecture: network.Architecture,
     kept: Mapping[str, Int[np.ndarray, " channels"]],
@@ -108,7 +108,7 @@ def teacher_step(
       channels, and `teacher_conv_12_variance`, a float32 scalar: the mean of the channels' variances.
     """
     head, _, maps = network.apply_with_maps(
-        architecture, variables, network.to_float(images), layers=tuple(kept), dtype=dtype
+        architecture, variables, network.to_input(architecture, images), layers=tuple(kept), dtype=dtype
     )
     leaves = {"teacher_head": head}
     for name, channels in kept.items():
@@ -157,7 +157,7 @@ def predict_step(
       `boxes` (B, N, 4) centre x, y, width, height relative to the image, `scores` (B, N, C), 0 where there is no
       detection, and the other leaves of `batch`, for the B images of all devices.
     """
-    head = network.apply(architecture, variables, network.to_float(batch["image"]), dtype=dtype)
+    head = network.apply(architecture, variables, network.to_input(architecture, batch["image"]), dtype=dtype)
     boxes, scores = find(architecture, head, score_threshold=score_threshold, nms_iou=nms_iou)
     rest = {name: leaf for name, leaf in batch.items() if name != "image"}
     return lax.all_gather({"boxes": boxes, "scores": scores, **rest}, axis_name, tiled=True)
