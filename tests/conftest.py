@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -11,6 +12,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax
 import jaxtyping
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Before yolojax is imported. The types of arguments and results hold, shapes included; an int will do for a float.
 CHECKED = [f"yolojax.{name}" for name in ("network", "darknet", "detection", "data", "pruning", "inspection")]
@@ -33,6 +37,23 @@ def shared_data() -> pathlib.Path:
     if not SHARED.is_dir():
         pytest.skip(f"no reference data at {SHARED} (set YOLOJAX_SHARED_DATA)")
     return SHARED
+
+
+@pytest.fixture
+def browser() -> Iterator["Browser"]:
+    """Headless Chromium; the test skips where none is installed. For each test: playwright leaves its event loop
+    running in between, and asyncio then refuses another one.
+    """
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser import CHROMIUM
+
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(autouse=True, scope="module")
