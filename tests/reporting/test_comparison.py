@@ -27,7 +27,7 @@ def runs(make_run):
 def cells(page):
     """{run: {column: cell}} of the first table of a page."""
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
-    return {row[0]: dict(zip(lines[0], row, strict=True)) for row in lines[2:]}
+    return {row[0].strip("*"): dict(zip(lines[0], row, strict=True)) for row in lines[2:]}
 
 
 def test_the_table(runs, tmp_path):
@@ -67,7 +67,7 @@ def test_the_page_needs_no_other_file(runs, tmp_path):
     comparison.compare(runs, tmp_path / "out")
     page = (tmp_path / "out" / "compare.html").read_text()
     sources = re.findall(r'src="([^"]*)"', page)
-    assert [source[:22] for source in sources] == ["data:image/png;base64,"]
+    assert [source[:26] for source in sources] == ["data:image/svg+xml;base64,"]
     content = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert [entry["name"] for entry in content] == ["lamp", "half", "weights", "control"]
     assert content[0]["unpruned"]["map_11point"] == 0.8
@@ -79,7 +79,7 @@ def test_other_data_and_protocols_are_kept_apart(runs, make_run, tmp_path, other
     comparison.compare(runs, tmp_path / "out")
     page = (tmp_path / "out" / "compare.md").read_text()
     assert page.count("\n## ") == 2
-    assert (tmp_path / "out" / "pareto2.png").exists()
+    assert (tmp_path / "out" / "pareto2.svg").exists()
     assert cells(page.split("\n## ")[1])["lamp"]["best for"] == "MACs, bytes"
     assert list(cells(page.split("\n## ")[2])) == ["unpruned", "other"]
     with pytest.raises(ValueError, match=r"baseline other was measured on .*; lamp on shapes"):

@@ -46,7 +46,7 @@ def test_the_figure_greys_what_is_dominated(tmp_path, monkeypatch):
     assert [text.get_color() for text in macs.texts] == ["black", "grey", "black"]
     assert [text.get_color() for text in size.texts] == ["black"] * 3
     np.testing.assert_allclose(macs.lines[-1].get_xydata(), [[2e-9, 0.6], [4e-9, 0.8]])
-    grey = [line for line in macs.lines if line.get_color() == "lightgrey"]
+    grey = [line for line in macs.lines if line.get_color() == "grey"]
     assert [line.get_ydata()[0] for line in grey] == [pytest.approx(0.3)]
 
 

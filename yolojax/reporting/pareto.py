@@ -6,17 +6,9 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
 from yolojax.reporting.entries import Entry
-from yolojax.reporting.figures import save
-
-
-class _Plain(LogFormatter):
-    """Numbers as 0.15; between powers of ten only where few of those are in view."""
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        return f"{x:g}" if super().__call__(x, pos) else ""
+from yolojax.reporting.figures import PlainNumbers, save
 
 
 class Cost(NamedTuple):
@@ -42,6 +34,12 @@ def costs(entries: Sequence[Entry]) -> tuple[Cost, ...]:
     return (*found, Cost("ms", f"ms, {entries[0].where}", 1, lambda entry: entry.milliseconds or 0))
 
 
+def title(entries: Sequence[Entry]) -> str:
+    """What the figure shows."""
+    *first, last = [cost.name for cost in costs(entries)]
+    return f"mAP against {', '.join(first)} and {last}"
+
+
 def dominated(entries: Sequence[Entry], cost: Callable[[Entry], float]) -> tuple[bool, ...]:
     """For each entry whether another has at least its mAP (11-point) at no more cost, and is better in one of them.
 
@@ -56,7 +54,7 @@ def dominated(entries: Sequence[Entry], cost: Callable[[Entry], float]) -> tuple
 def figure(entries: Sequence[Entry], path: pathlib.Path) -> None:
     """mAP against each cost, on a logarithmic axis; what is dominated is grey, the front joined."""
     shown = costs(entries)
-    drawing = Figure(figsize=(6 * len(shown), 5), layout="constrained")
+    drawing = Figure(figsize=(4.6 * len(shown), 4.2), layout="constrained")
     panels = drawing.subplots(1, len(shown), sharey=True)
     for axes, cost in zip(panels, shown, strict=True):
         _panel(axes, entries, cost)
@@ -66,16 +64,18 @@ def figure(entries: Sequence[Entry], path: pathlib.Path) -> None:
 
 def _panel(axes: Axes, entries: Sequence[Entry], cost: Cost) -> None:
     for entry, beaten in zip(entries, dominated(entries, cost.of), strict=True):
-        at, colour = (cost.of(entry) / cost.unit, entry.map_11point), "lightgrey" if beaten else "tab:blue"
-        axes.errorbar(*at, entry.spread or 0.0, marker="o", color=colour, zorder=1 if beaten else 3)
+        at, colour = (cost.of(entry) / cost.unit, entry.map_11point), "grey" if beaten else "tab:blue"
+        axes.errorbar(
+            *at, entry.spread or 0.0, marker="o", color=colour, alpha=0.5 if beaten else 1, zorder=1 if beaten else 3
+        )
         size, shade = ("xx-small", "grey") if beaten else ("x-small", "black")
         axes.annotate(label(entry), at, (0, -10), textcoords="offset points", ha="center", fontsize=size, color=shade)
     front = [e for e, beaten in zip(entries, dominated(entries, cost.of), strict=True) if not beaten]
     line = sorted((cost.of(entry) / cost.unit, entry.map_11point) for entry in front)
     axes.plot(*zip(*line, strict=True), color="tab:blue", linewidth=1, zorder=2)
     axes.set(xlabel=cost.axis, xscale="log")
-    axes.xaxis.set_major_formatter(_Plain())
-    axes.xaxis.set_minor_formatter(_Plain())
+    axes.xaxis.set_major_formatter(PlainNumbers())
+    axes.xaxis.set_minor_formatter(PlainNumbers())
     axes.margins(x=0.12)
     axes.grid(alpha=0.3)
 

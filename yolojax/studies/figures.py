@@ -12,7 +12,7 @@ from yolojax.files import Json
 from yolojax.pruning import Sensitivity
 from yolojax.reporting import pareto
 from yolojax.reporting.entries import Entry
-from yolojax.reporting.figures import save
+from yolojax.reporting.figures import FIXED_BLACK, FIXED_WHITE, save
 from yolojax.studies.rows import Group
 
 COLOURS = {"filter": "tab:blue", "weight": "tab:orange"}
@@ -29,22 +29,22 @@ def write(
     written = {}
     pruned = [group for group in groups if not group.is_control]
     if any(group.amount is None for group in groups):
-        pareto.figure(compared, folder / "pareto.png")
-        written["mAP against MACs and bytes"] = "pareto.png"
+        pareto.figure(compared, folder / "pareto.svg")
+        written[pareto.title(compared)] = "pareto.svg"
     if amounts := [group for group in groups if group.amount]:
-        curves(amounts, original, folder / "curves.png")
-        written["mAP against what is left"] = "curves.png"
+        curves(amounts, original, folder / "curves.svg")
+        written["mAP against what is left"] = "curves.svg"
     if pruned:
-        layers(pruned, folder / "layers.png")
-        written["What share of each layer was dropped"] = "layers.png"
-        classes(groups, original, folder / "classes.png")
-        written["AP per class"] = "classes.png"
+        layers(pruned, folder / "layers.svg")
+        written["What share of each layer was dropped"] = "layers.svg"
+        classes(groups, original, folder / "classes.svg")
+        written["AP per class"] = "classes.svg"
     if trained := [group for group in groups if group.trained]:
-        retraining(trained, folder / "retraining.png")
-        written["Loss and mAP while retraining (first seed)"] = "retraining.png"
+        retraining(trained, folder / "retraining.svg")
+        written["Loss and mAP while retraining (first seed)"] = "retraining.svg"
     for method, result in sensitivities.items():
-        sensitivity(result, folder / f"sensitivity_{method}.png")
-        written[f"Sensitivity to dropping {method}s of one layer alone: plot"] = f"sensitivity_{method}.png"
+        sensitivity(result, folder / f"sensitivity_{method}.svg")
+        written[f"Sensitivity to dropping {method}s of one layer alone: plot"] = f"sensitivity_{method}.svg"
     return written
 
 
@@ -144,7 +144,7 @@ def _heat_map(
     axes.set_yticks(range(len(rows)), rows)
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
-            colour = "white" if value < 0.6 * most else "black"
+            colour = FIXED_WHITE if value < 0.6 * most else FIXED_BLACK
             axes.text(column, row, text.format(value), ha="center", va="center", color=colour, fontsize="x-small")
     figure.colorbar(image, label="%")
 
