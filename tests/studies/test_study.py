@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
+from tests.browser import opened
 from tests.reporting.conftest import stage
 from yolojax import export, pruning, runs, studies
 from yolojax.runs import setup
@@ -78,6 +79,14 @@ def test_the_page_needs_no_other_file(study):
     sources = re.findall(r'src="([^"]*)"', page)
     assert len(sources) == len(re.findall(r"!\[", text)) >= 8
     assert all(source.startswith("data:image/") for source in sources)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_the_page_opens_in_a_browser(browser, study, width, dark):
+    with opened(browser, study / "study.html", width=width, dark=dark) as seen:
+        assert seen.locator("figure img").count() >= 8
+        assert "Where the MACs are" in seen.inner_text("nav")
 
 
 def test_mistakes(study, study_recipe):

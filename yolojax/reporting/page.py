@@ -27,6 +27,7 @@ SHARE = re.compile(r"\d+(\.\d+)?%")
 VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 POINT = 4 / 3  # CSS pixels
 MOST = 2400  # pixels of a picture's width in a page
+LONG = 24  # letters of a cell that may break into lines, and should not into many
 SECTIONS = 3  # from which on a page has links to them
 
 
@@ -103,8 +104,10 @@ def _table_close(
 def _cell_open(
     renderer: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: dict[str, Any]
 ) -> str:
-    """A cell; one that is a share has a bar of that length."""
+    """A cell; one that is a share has a bar of that length, one that is a sentence has room for it."""
     token, text = tokens[at], _plain(tokens[at + 1])
+    if len(text) > LONG:
+        token.attrJoin("class", "long")
     if SHARE.fullmatch(text):
         token.attrJoin("class", "share")
         token.attrSet("style", f"{token.attrGet('style') or ''};--share:{min(float(text[:-1]) / 100, 1):.4g}")

@@ -12,7 +12,7 @@ from yolojax.files import Json
 from yolojax.pruning import Sensitivity
 from yolojax.reporting import pareto
 from yolojax.reporting.entries import Entry
-from yolojax.reporting.figures import FIXED_BLACK, FIXED_WHITE, save
+from yolojax.reporting.figures import FIXED_BLACK, FIXED_WHITE, PlainNumbers, save
 from yolojax.studies.rows import Group
 
 COLOURS = {"filter": "tab:blue", "weight": "tab:orange"}
@@ -37,6 +37,9 @@ def write(
     if pruned:
         layers(pruned, folder / "layers.svg")
         written["What share of each layer was dropped"] = "layers.svg"
+        if all("macs_left" in layer for group in pruned for layer in group.reports[0]["layers"]):
+            macs(pruned, folder / "macs.svg")
+            written["Where the MACs are: each layer's, in % of the unpruned network's"] = "macs.svg"
         classes(groups, original, folder / "classes.svg")
         written["AP per class"] = "classes.svg"
     if trained := [group for group in groups if group.trained]:
@@ -84,6 +87,18 @@ def layers(groups: Sequence[Group], path: pathlib.Path) -> None:
     save(figure, path)
 
 
+def macs(groups: Sequence[Group], path: pathlib.Path) -> None:
+    """A heat map: what each layer takes of the unpruned network's MACs, per row of the tables."""
+    unpruned = groups[0].reports[0]["layers"]
+    names, total = [layer["name"] for layer in unpruned], sum(layer["macs"] for layer in unpruned)
+    found = {"unpruned": [layer["macs"] for layer in unpruned]}
+    found |= {_label(group): [layer["macs_left"] for layer in group.reports[0]["layers"]] for group in groups}
+    values = 100 * np.array(list(found.values())) / total
+    figure = Figure(figsize=(1.5 + 0.5 * len(names), 1.2 + 0.4 * len(found)), layout="constrained")
+    _heat_map(figure, values, list(found), names, float(values.max()), "{:.1f}")
+    save(figure, path)
+
+
 def classes(groups: Sequence[Group], original: Json, path: pathlib.Path) -> None:
     """A heat map: AP of each class in the last network of each row."""
     found = {"unpruned": original["evaluation"]["ap_11point"]}
@@ -115,6 +130,8 @@ def retraining(groups: Sequence[Group], path: pathlib.Path) -> None:
             for row, points in enumerate((losses, scores)):
                 panels[row][column].plot(*zip(*points, strict=True), label=_label(group), color=colour)
         panels[0][column].set(title=f"{method}s" if method else "", yscale="log")
+        panels[0][column].yaxis.set_major_formatter(PlainNumbers())
+        panels[0][column].yaxis.set_minor_formatter(PlainNumbers())
         panels[1][column].set(xlabel="step", ylim=(0, 1))
         panels[0][column].legend(fontsize="small")
     panels[0][0].set(ylabel="loss (per image)")

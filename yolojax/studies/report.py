@@ -51,7 +51,7 @@ def write(
     content["rows"] = {group.name: [_without_layers(report) for report in group.reports] for group in groups}
     write_json(folder / "study.json", content)
     page.write(folder / "study.md", text)
-    return comparison.short_table(compared)
+    return comparison.short_table(compared) if compared else []
 
 
 def compare(groups: Sequence[Group]) -> list[Entry]:
@@ -223,19 +223,25 @@ def _write_pictures(
     for method, title in TITLES.items():
         mine = [group for group in groups if group.method == method and group.amount]
         for stage in ("pruned", "retrained"):
-            captions = [(f"{100 * (group.amount or 0):g}% {stage}", group.samples[stage]) for group in mine]
+            captions = [(f"{100 * (group.amount or 0):g}% {stage}", group, stage) for group in mine]
             columns[f"{title} {stage}", f"pictures_{method}_{stage}.jpg"] = captions
-    named = [(group.name, group.samples[group.last]) for group in groups if group.amount is None]
+    named = [(group.name, group, group.last) for group in groups if group.amount is None]
     columns["The rows' last networks", "pictures_rows.jpg"] = named
     written = {}
     for (title, name), captions in columns.items():
-        if captions:
+        if captions and settings.eval.pictures:
             gallery = pictures.Gallery(eval_set, settings.eval.pictures, height=140)
-            for caption, samples in [("unpruned", original["samples"]), *captions]:
-                gallery.add(caption, samples)
+            gallery.add("unpruned", original["samples"], note=_note(original))
+            for caption, group, stage in captions:
+                gallery.add(caption, group.samples[stage], note=_note(group.stages(stage)[0]))
             gallery.save(folder / name)
             written[f"{title}: what the networks find (confidence ≥ 0.25)"] = name
     return written
+
+
+def _note(stage: Json) -> str:
+    """What stands over its pictures, which are of the first seed."""
+    return f"mAP {stage['evaluation']['map_11point']:.3f}"
 
 
 def _conclusion(folder: pathlib.Path) -> str:
