@@ -50,6 +50,20 @@ def test_the_figure_greys_what_is_dominated(tmp_path, monkeypatch):
     assert [line.get_ydata()[0] for line in grey] == [pytest.approx(0.3)]
 
 
+def test_labels_cover_neither_each_other_nor_a_point(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pareto, "save", lambda figure, path: drawn.append(figure))
+    near = [entry(0.5 + 0.002 * number, 1000 + number, 10) for number in range(5)]
+    pareto.figure([*near, entry(0.6, 1500, 20), entry(0.4, 700, 5)], tmp_path / "x.png")
+    (figure,) = drawn
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        extents = [text.get_window_extent() for text in axes.texts]
+        assert not any(a.overlaps(b) for a, b in itertools.combinations(extents, 2))
+        points = [axes.transData.transform(text.xy) for text in axes.texts]
+        assert not any(extent.contains(*point) for extent in extents for point in points)
+
+
 @pytest.mark.parametrize(("stage", "label"), [("retrained", "r"), ("original", "r"), ("repaired", "r (repaired)")])
 def test_labels(stage, label):
     assert pareto.label(entry(0.5, 1, stage=stage)) == label

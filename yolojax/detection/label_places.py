@@ -14,7 +14,12 @@ class Rectangle(NamedTuple):
 
 
 def place_labels(
-    boxes: Sequence[Rectangle], sizes: Sequence[tuple[int, int]], width: int, height: int
+    boxes: Sequence[Rectangle],
+    sizes: Sequence[tuple[int, int]],
+    width: int,
+    height: int,
+    *,
+    taken: Sequence[Rectangle] = (),
 ) -> list[Rectangle]:
     """A place for the label of each box, the first box choosing first.
 
@@ -25,9 +30,11 @@ def place_labels(
     Args:
       boxes: in order of importance.
       sizes: (width, height) of each label.
-      width, height: of the picture.
+      width: of the picture.
+      height: of the picture.
+      taken: places that are not free to begin with.
     """
-    taken: list[Rectangle] = []
+    found: list[Rectangle] = []
     for box, (wide, high) in zip(boxes, sizes, strict=True):
         corners = [*_around(box, wide, high), *_along(box, wide, high, height)]
         inside = [
@@ -37,8 +44,8 @@ def place_labels(
             for x in (max(0, min(left, width - wide)),)
         ]
         inside = inside or [Rectangle(0, 0, wide, high)]  # higher than the picture
-        taken.append(min(inside, key=lambda place: sum(_overlap(place, other) for other in taken)))
-    return taken
+        found.append(min(inside, key=lambda place: sum(_overlap(place, other) for other in (*taken, *found))))
+    return found
 
 
 def _around(box: Rectangle, wide: int, high: int) -> Iterator[tuple[int, int]]:

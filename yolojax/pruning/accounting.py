@@ -92,7 +92,8 @@ def layer_table(
     """One row per convolution, MACs at the [net] section's size.
 
     Args:
-      architecture, variables: of the network in its old shapes.
+      architecture: of the network in its old shapes.
+      variables: in the old shapes too.
       masks: say which filters are dropped; without them all are kept.
       smaller: what is left where filters were removed; zeros alone take the same MACs.
     """
