@@ -46,7 +46,7 @@ def draw(
     if not len(boxes):
         return image
     height, width = image.shape[:2]
-    line = max(1, round(min(height, width) / 110))
+    line = max(2, round(min(height, width) / 110))
     order = np.arange(len(boxes)) if scores is None else np.argsort(-scores, kind="stable")  # the best first
     shown = [_inside(boxes[i], line, width, height) for i in order]
     colours = [colour(int(labels[i])) for i in order]

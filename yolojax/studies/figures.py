@@ -118,7 +118,7 @@ def retraining(groups: Sequence[Group], path: pathlib.Path) -> None:
     panels = figure.subplots(2, len(methods), sharex=True, sharey="row", squeeze=False)
     for column, method in enumerate(methods):
         mine = [group for group in groups if group.method == method or group.is_control]
-        colours = np.linspace(0.9, 0.1, max(len(mine), 2))
+        colours = np.linspace(1, 0, max(len(mine), 2))
         for group, shade in zip(mine, colours, strict=False):
             colour = "black" if group.is_control else _viridis(shade)
             lines = training.read_metrics(group.folders[0] / "metrics.jsonl")
@@ -167,7 +167,8 @@ def _heat_map(
 
 
 def _viridis(share: float) -> tuple[float, float, float, float]:
-    return matplotlib.colormaps["viridis"](share)
+    """Of its middle, which can be seen on white and on black."""
+    return matplotlib.colormaps["viridis"](0.3 + 0.55 * share)
 
 
 def _label(group: Group) -> str:
