@@ -17,4 +17,4 @@ set -x
 set +x
 echo
 grep -h -A5 '^| network' "$out/filter40/report.md" "$out/weight80/report.md"
-echo "open $out/filter40/report.md and $out/weight80/report.md"
+echo "open $out/filter40/report.html and $out/weight80/report.html"

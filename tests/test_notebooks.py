@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDER = ROOT / "notebooks"
 # What a cell's outputs must hold: a piece of a table's HTML or of text, or a picture.
-PICTURE = "image/png"
+PICTURE, PHOTOGRAPHS = "image/png", "image/jpeg"
 EXPECTED = {
     "inspect_sparsity": {
         "open": "conv_00/kernel",
@@ -29,8 +29,8 @@ EXPECTED = {
         "predict": PICTURE,
         "results": "retrained",
         "loss": PICTURE,
-        "pictures-filters": PICTURE,
-        "pictures-weights": PICTURE,
+        "pictures-filters": PHOTOGRAPHS,
+        "pictures-weights": PHOTOGRAPHS,
         "inside": "sparsity",
     },
 }

@@ -14,7 +14,7 @@ BATCHES = COMMAND.strings("batch", ["1"], "Images in a call.")
 THREADS = COMMAND.integer("threads", 0, "Of each runtime; 0 leaves the number to it.")
 SIZE = COMMAND.integer("size", 0, "Input size in pixels; 0 for each network's own.")
 ROUNDS = COMMAND.integer("rounds", 15, "Turns of each network in each runtime.")
-OUT = COMMAND.string("out", "runs/benchmark", "A folder for benchmark.json, .md and .png.")
+OUT = COMMAND.string("out", "runs/benchmark", "A folder for benchmark.json, .md, .html and .svg.")
 
 
 def main(_: list[str]) -> None:

@@ -32,6 +32,7 @@ def equal(first, second):
 
 
 def head_of(model, images):
+    images = network.to_input(model.architecture, images)
     return np.asarray(network.apply(model.architecture, model.variables, images))
 
 
@@ -68,7 +69,7 @@ def test_without_images_it_prunes_as_the_functions_do(model):
 
 
 def test_images_repair_it(folder, model):
-    images = network.to_float(np.stack([cv2.resize(data.read_image(p), (32, 32)) for p in pictures(folder)]))
+    images = np.stack([cv2.resize(data.read_image(p), (32, 32)) for p in pictures(folder)])
     plain, repaired = model.prune("macs=60%"), model.prune("macs=60%", images=str(folder / "squares" / "JPEGImages"))
     assert repaired.architecture == plain.architecture
     wanted = head_of(model, images)

@@ -1,3 +1,4 @@
+import dataclasses
 import pathlib
 
 import jax
@@ -49,7 +50,12 @@ def test_layer_table_and_the_studys_count():
     first, second = pruning.layer_table(architecture, {"params": pruning.apply_masks(params, masks)}, masks)
     assert (first.name, first.filters, first.filters_dropped) == ("conv_00", 4, 1)
     assert (first.parameters, first.nonzeros, first.sparsity) == (116, 87, 0.25)
-    assert (second.filters_dropped, second.sparsity, second.macs) == (0, 0, 512)
+    assert (second.filters_dropped, second.sparsity, second.macs, second.macs_left) == (0, 0, 512, 512)
+    conv, head = architecture.layers
+    smaller = Architecture(Net(8, 8), (dataclasses.replace(conv, filters=3), head))
+    first, second = pruning.layer_table(architecture, {"params": params}, masks, smaller)
+    assert (first.macs, first.macs_left) == (8 * 8 * 27 * 4, 8 * 8 * 27 * 3)
+    assert (second.macs, second.macs_left) == (512, 8 * 8 * 3 * 2)
 
 
 def test_the_published_networks():

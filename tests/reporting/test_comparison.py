@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.browser import opened
 from tests.reporting.conftest import stage
 from yolojax.reporting import comparison, entries
 
@@ -27,7 +28,7 @@ def runs(make_run):
 def cells(page):
     """{run: {column: cell}} of the first table of a page."""
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
-    return {row[0]: dict(zip(lines[0], row, strict=True)) for row in lines[2:]}
+    return {row[0].strip("*"): dict(zip(lines[0], row, strict=True)) for row in lines[2:]}
 
 
 def test_the_table(runs, tmp_path):
@@ -67,10 +68,44 @@ def test_the_page_needs_no_other_file(runs, tmp_path):
     comparison.compare(runs, tmp_path / "out")
     page = (tmp_path / "out" / "compare.html").read_text()
     sources = re.findall(r'src="([^"]*)"', page)
-    assert [source[:22] for source in sources] == ["data:image/png;base64,"]
+    assert [source[:26] for source in sources] == ["data:image/svg+xml;base64,"]
     content = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert [entry["name"] for entry in content] == ["lamp", "half", "weights", "control"]
     assert content[0]["unpruned"]["map_11point"] == 0.8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "dark"), [(1280, True), (390, False)])
+def test_the_page_opens_in_a_browser(browser, runs, tmp_path, width, dark):
+    comparison.compare(runs, tmp_path)
+    with opened(browser, tmp_path / "compare.html", width=width, dark=dark) as seen:
+        assert seen.inner_text("h2 + p").startswith("None keeps 95% of the mAP; the nearest: lamp, 25% of the MACs")
+        assert seen.locator("tr:has(strong)").all_inner_texts()[-1].startswith("lamp")
+
+
+@pytest.mark.parametrize(
+    ("maps", "expected"),
+    [
+        ((0.77, 0.79, 0.5), "**The fewest MACs at 95% of the mAP or more: b, 50% of the MACs and 96.2% of the mAP.**"),
+        ((0.5, 0.6, 0.1), "**None keeps 95% of the mAP; the nearest: a, 75% of the MACs and 75.0% of the mAP.**"),
+    ],
+)
+def test_the_verdict(make_run, maps, expected):
+    costs = {"b": 2e9, "a": 3e9, "c": 1e9}
+    folders = [
+        make_run(name, {"retrained": stage(cost, found)})
+        for (name, cost), found in zip(costs.items(), maps, strict=True)
+    ]
+    found = entries.read_runs(folders)
+    assert comparison.verdict(found)[0] == expected
+    assert comparison.verdict([found[0].unpruned]) == []
+
+
+def test_the_short_table_fits_on_a_terminal(runs):
+    found = comparison.in_order(comparison.with_unpruned(entries.read_runs(runs)))
+    lines = comparison.short_table(found)
+    assert lines[0].split()[:3] == ["run", "mAP", "(11-point)"]
+    assert max(map(len, lines)) <= 110
 
 
 @pytest.mark.parametrize("other", [{"data": "bccd test (2 images)"}, {"size": 64}])
@@ -79,7 +114,7 @@ def test_other_data_and_protocols_are_kept_apart(runs, make_run, tmp_path, other
     comparison.compare(runs, tmp_path / "out")
     page = (tmp_path / "out" / "compare.md").read_text()
     assert page.count("\n## ") == 2
-    assert (tmp_path / "out" / "pareto2.png").exists()
+    assert (tmp_path / "out" / "pareto2.svg").exists()
     assert cells(page.split("\n## ")[1])["lamp"]["best for"] == "MACs, bytes"
     assert list(cells(page.split("\n## ")[2])) == ["unpruned", "other"]
     with pytest.raises(ValueError, match=r"baseline other was measured on .*; lamp on shapes"):

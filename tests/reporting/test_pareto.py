@@ -46,8 +46,22 @@ def test_the_figure_greys_what_is_dominated(tmp_path, monkeypatch):
     assert [text.get_color() for text in macs.texts] == ["black", "grey", "black"]
     assert [text.get_color() for text in size.texts] == ["black"] * 3
     np.testing.assert_allclose(macs.lines[-1].get_xydata(), [[2e-9, 0.6], [4e-9, 0.8]])
-    grey = [line for line in macs.lines if line.get_color() == "lightgrey"]
+    grey = [line for line in macs.lines if line.get_color() == "grey"]
     assert [line.get_ydata()[0] for line in grey] == [pytest.approx(0.3)]
+
+
+def test_labels_cover_neither_each_other_nor_a_point(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pareto, "save", lambda figure, path: drawn.append(figure))
+    near = [entry(0.5 + 0.002 * number, 1000 + number, 10) for number in range(5)]
+    pareto.figure([*near, entry(0.6, 1500, 20), entry(0.4, 700, 5)], tmp_path / "x.png")
+    (figure,) = drawn
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        extents = [text.get_window_extent() for text in axes.texts]
+        assert not any(a.overlaps(b) for a, b in itertools.combinations(extents, 2))
+        points = [axes.transData.transform(text.xy) for text in axes.texts]
+        assert not any(extent.contains(*point) for extent in extents for point in points)
 
 
 @pytest.mark.parametrize(("stage", "label"), [("retrained", "r"), ("original", "r"), ("repaired", "r (repaired)")])

@@ -41,7 +41,7 @@ def test_networks_and_runtimes_take_turns(folder, tmp_path, capsys, monkeypatch)
     page = (tmp_path / "out" / "benchmark.md").read_text()
     assert "## Layers in onnxruntime, ms" in page
     assert "Layers in jax" not in page
-    assert (tmp_path / "out" / "benchmark.png").stat().st_size > 1000
+    assert (tmp_path / "out" / "benchmark.svg").stat().st_size > 1000
     out = capsys.readouterr().out
     assert "ONNX Runtime " in out
     assert "large.weights" in out

@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from tests.browser import opened
 from yolojax import darknet, export, network, pruning, runs
+from yolojax.reporting import stages
 from yolojax.runs import setup
 from yolojax.runs.train import new_network
 from yolojax.runs.workdir import check_same_run, claim
@@ -53,11 +55,60 @@ def test_the_main_job_leaves_a_smaller_network(filter_run, trained):
 def test_the_report_is_for_people_too(filter_run):
     workdir, _ = filter_run
     text = (workdir / "report.md").read_text()
-    for part in ("# 40% of the filters pruned", "confidence >= 0.005", "| retrained |", "| red |", "| conv_00 |"):
+    for part in ("# 40% of the filters pruned", "confidence >= 0.005", "| **retrained** |", "| red |", "| conv_00 |"):
         assert part in text
-    for name in ("pictures.png", "layers.png", "loss.png"):
-        assert (workdir / name).read_bytes().startswith(b"\x89PNG")
-        assert name in text
+    for name, start in {"pictures.jpg": b"\xff\xd8", "layers.svg": b"<?xml", "curves.svg": b"<?xml"}.items():
+        assert (workdir / name).read_bytes().startswith(start)
+        assert f"({name}" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_its_page_and_that_of_the_training_open_in_a_browser(browser, filter_run, trained, width, dark):
+    workdir, report = filter_run
+    with opened(browser, workdir / "report.html", width=width, dark=dark) as seen:
+        assert seen.inner_text("h1 + p") == stages.verdict(report.stages)
+        assert seen.inner_text("table tr:has(strong) td") == "retrained"
+        assert seen.locator("figure img").count() == 3
+    with opened(browser, trained / "report.html", width=width, dark=dark) as seen:
+        assert seen.inner_text("h1 + p").startswith("mAP ")
+        assert seen.locator("figure img").count() == 3
+
+
+def test_a_run_ends_with_a_short_table_and_where_its_page_is(filter_run, pruning_recipe, tmp_path, capsys):
+    _, report = filter_run
+    runs.run_training(pruning_recipe.replace(train={"steps": 1}), tmp_path / "trained")
+    *table, page = capsys.readouterr().out.strip().splitlines()
+    assert table[0].split() == ["network", "MACs", "parameters", "MB", "mAP"]
+    assert table[1].split()[0] == "trained"
+    assert page == f"see {tmp_path / 'trained' / 'report.html'}"
+    lines = stages.summary(report.stages, tmp_path / "report.html").strip().splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["original", "pruned", "retrained"]
+    assert max(map(len, lines)) <= 100
+    assert lines[-1] == f"see {tmp_path / 'report.html'}"
+
+
+def test_a_run_without_pictures_has_a_page(pruning_recipe, tmp_path):
+    nothing = pruning_recipe.replace(eval={"pictures": 0}, train={"steps": 0, "epochs": 0})
+    runs.run_pruning(nothing, tmp_path)
+    assert not (tmp_path / "pictures.jpg").exists()
+    assert "pictures" not in (tmp_path / "report.md").read_text()
+    assert (tmp_path / "report.html").exists()
+
+
+def test_the_layers_by_what_they_cost(filter_run):
+    workdir, report = filter_run
+    smaller = pruning.layer_macs(darknet.read_cfg(workdir / "model.cfg"), 32, 32)
+    assert {row.name: row.macs_left for row in report.layers} == smaller
+    total = sum(row.macs for row in report.layers)
+    cells = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in stages.layer_table(report.layers, report.stages)
+    ]
+    table = {line[0]: dict(zip(cells[0], line, strict=True)) for line in cells[2:]}
+    first = report.layers[0]
+    assert table["conv_00"]["of all"] == f"{first.macs / total:.1%}"
+    assert table["conv_00"]["of it"] == f"{smaller['conv_00'] / first.macs:.1%}"
+    assert "ms" not in cells[0]
 
 
 def test_a_run_that_is_done_gives_the_same_again(filter_run, pruning_recipe):
@@ -114,7 +165,7 @@ def test_to_a_budget_with_repair_and_no_training(pruning_recipe, tmp_path):
     assert "# Filters pruned to macs=50%" in text
     assert "- Repaired by images of" in text
     assert "without labels, not retrained; measured on" in text
-    assert "loss.png" not in text
+    assert "curves.svg" not in text
     assert export.open_model(str(tmp_path / "model.weights")).seen == 48
     with pytest.raises(ValueError, match=r"train\.steps and train\.epochs are both 0"):
         runs.run_training(recipe, tmp_path / "training")

@@ -28,6 +28,15 @@ def test_networks_of_the_same_layers_have_the_same_time(run):
     assert speeds["original"] == speeds["pruned"] != speeds["removed"]
     assert speeds["original"].where.startswith("ONNX Runtime 1.")
     assert speeds["removed"].timing.calls > 10
+    assert speeds["removed"].layers.keys() >= {row.name for row in report.layers}
+
+
+def test_the_layers_have_their_milliseconds(run):
+    report, workdir = run
+    before, after = (report.stages[number].speed.layers["conv_00"] for number in (0, -1))
+    text = (workdir / "report.md").read_text()
+    (row,) = [line for line in text.splitlines() if line.startswith("| conv_00 |")]
+    assert f"| {1e3 * before:.3f} | {1e3 * after:.3f} |" in row
 
 
 def test_the_page_begins_with_the_verdict(run):

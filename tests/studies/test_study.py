@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests import helpers
+from tests.browser import opened
 from tests.reporting.conftest import stage
 from yolojax import export, pruning, runs, studies
 from yolojax.runs import setup
@@ -78,6 +79,14 @@ def test_the_page_needs_no_other_file(study):
     sources = re.findall(r'src="([^"]*)"', page)
     assert len(sources) == len(re.findall(r"!\[", text)) >= 8
     assert all(source.startswith("data:image/") for source in sources)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_the_page_opens_in_a_browser(browser, study, width, dark):
+    with opened(browser, study / "study.html", width=width, dark=dark) as seen:
+        assert seen.locator("figure img").count() >= 8
+        assert "Where the MACs are" in seen.inner_text("nav")
 
 
 def test_mistakes(study, study_recipe):
@@ -292,16 +301,16 @@ def test_rows_as_text_are_runs_with_those_fields(rows_study):
 def test_the_page_of_rows_as_text(rows_study):
     text = (rows_study / "study.md").read_text()
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
-    assert {line[0] for line in lines[2:]} == {"unpruned", "kept", "l1-50", "half", "bare (repaired)"}
-    header, found = lines[0], {line[0]: dict(zip(lines[0], line, strict=True)) for line in lines[2:]}
+    assert {line[0].strip("*") for line in lines[2:]} == {"unpruned", "kept", "l1-50", "half", "bare (repaired)"}
+    header, found = lines[0], {line[0].strip("*"): dict(zip(lines[0], line, strict=True)) for line in lines[2:]}
     assert all({line[column] for line in lines[2:]} != {"-"} for column in range(len(header)))
     assert found["kept"]["of MACs"] == "100.0%"
     assert found["half"]["what was done"].startswith("filters to macs=50%, lamp, repair")
     assert (found["half"]["steps"], found["bare (repaired)"]["steps"]) == ("2", "0")
     assert "±" in found["half"]["mAP (11-point)"]
     assert "Shares are of kept, mAP" in text
-    assert "pareto.png" in text
-    for absent in ("curves.png", "ublished", "## Filters", "## Weights", "ensitivity"):
+    assert "pareto.svg" in text
+    for absent in ("curves.svg", "ublished", "## Filters", "## Weights", "ensitivity"):
         assert absent not in text
 
 

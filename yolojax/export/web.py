@@ -168,7 +168,7 @@ def _network(network: WebNetwork, colours: dict[str, str]) -> Json:
 def _colours(networks: Sequence[WebNetwork]) -> dict[str, str]:
     """#rrggbb of each class, the same in all networks and, with one network, the same as `detect` draws."""
     names = list(dict.fromkeys(name for network in networks for name in _class_names(network.model)))
-    return {name: "#{:02x}{:02x}{:02x}".format(*detection.colour(i, len(names))) for i, name in enumerate(names)}
+    return {name: "#{:02x}{:02x}{:02x}".format(*detection.colour(i)) for i, name in enumerate(names)}
 
 
 def _class_names(model: Model) -> tuple[str, ...]:

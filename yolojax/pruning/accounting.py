@@ -14,7 +14,10 @@ HEADER_BYTES = 20
 
 
 class LayerRow(NamedTuple):
-    """One convolution: its filters and learned parameters, how many of them are dropped or zero, and its MACs."""
+    """One convolution: its filters and learned parameters, how many of them are dropped or zero, its MACs.
+
+    `macs_left` are those that it takes after pruning.
+    """
 
     name: str
     filters: int
@@ -23,6 +26,7 @@ class LayerRow(NamedTuple):
     nonzeros: int
     sparsity: float
     macs: int
+    macs_left: int
 
 
 def count_parameters(params: Tree | Mapping[str, AnyArray]) -> int:
@@ -79,15 +83,36 @@ def masked_filter_parameters(params: Params, masks: Masks) -> int:
     return sum(jax.tree.leaves(kept))
 
 
-def layer_table(architecture: Architecture, variables: Variables, masks: Masks | None = None) -> list[LayerRow]:
-    """One row per convolution; `masks` say which filters are dropped; without them all are kept."""
-    params, work = variables["params"], layer_macs(architecture)
+def layer_table(
+    architecture: Architecture,
+    variables: Variables,
+    masks: Masks | None = None,
+    smaller: Architecture | None = None,
+) -> list[LayerRow]:
+    """One row per convolution, MACs at the [net] section's size.
+
+    Args:
+      architecture: of the network in its old shapes.
+      variables: in the old shapes too.
+      masks: say which filters are dropped; without them all are kept.
+      smaller: what is left where filters were removed; zeros alone take the same MACs.
+    """
+    params, net = variables["params"], architecture.net
+    work, left = layer_macs(architecture), layer_macs(smaller or architecture, net.height, net.width)
     rows = []
     for conv in architecture.convolutions:
         layer, count = params[conv.name], count_parameters(params[conv.name])
         nonzeros = count_nonzeros(layer)
-        dropped = 0 if masks is None else int(np.sum(~alive_filters(masks[conv.name])))
         rows.append(
-            LayerRow(conv.name, conv.layer.filters, dropped, count, nonzeros, 1 - nonzeros / count, work[conv.name])
+            LayerRow(
+                name=conv.name,
+                filters=conv.layer.filters,
+                filters_dropped=0 if masks is None else int(np.sum(~alive_filters(masks[conv.name]))),
+                parameters=count,
+                nonzeros=nonzeros,
+                sparsity=1 - nonzeros / count,
+                macs=work[conv.name],
+                macs_left=left[conv.name],
+            )
         )
     return rows

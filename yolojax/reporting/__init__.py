@@ -1,5 +1,16 @@
 """What a run leaves for people: pages, tables, pictures and figures."""
 
-from yolojax.reporting import comparison, entries, figures, markdown, pareto, pictures, report
+from yolojax.reporting import (
+    comparison,
+    entries,
+    figures,
+    markdown,
+    page,
+    pareto,
+    pictures,
+    report,
+    stages,
+    trained,
+)
 
-__all__ = ["comparison", "entries", "figures", "markdown", "pareto", "pictures", "report"]
+__all__ = ["comparison", "entries", "figures", "markdown", "page", "pareto", "pictures", "report", "stages", "trained"]

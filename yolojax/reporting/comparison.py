@@ -5,18 +5,20 @@ import json
 import pathlib
 from collections.abc import Collection, Sequence
 
-from yolojax.files import Json, Path, write_json, write_text
-from yolojax.reporting import markdown, pareto
+from yolojax.files import Json, Path, write_json
+from yolojax.reporting import markdown, page, pareto
 from yolojax.reporting.entries import Entry, read_run, read_runs
 from yolojax.settings import PruneSettings, Settings
 
 TEXTS = 2  # columns of the table that are text
 # Of the section train: what has a column of its own, or leads nowhere else.
+CAPTION = "Up and left is better. Joined: what no other network here beats."
+NEARLY = 0.95  # of the unpruned network's mAP
 NOT_SHOWN = ("steps", "epochs", "log_every", "save_every", "eval_every")
 
 
 def compare(paths: Sequence[Path], out: Path, *, baseline: str = "", stages: bool = False) -> str:
-    """Reads runs and leaves compare.md, compare.html, compare.json and pareto*.png in `out`; the terminal's tables.
+    """Reads runs and leaves compare.md, compare.html, compare.json and pareto*.svg in `out`; the terminal's tables.
 
     Args:
       paths: as `read_runs` takes them.
@@ -35,16 +37,15 @@ def compare(paths: Sequence[Path], out: Path, *, baseline: str = "", stages: boo
     folder.mkdir(parents=True, exist_ok=True)
     texts, lines = [], ["# Runs side by side", ""]
     for number, found in enumerate(groups(entries)):
-        shown, picture = in_order(with_unpruned(found)), "pareto.png" if not number else f"pareto{number + 1}.png"
+        shown, picture = in_order(with_unpruned(found)), f"pareto{number + 1 if number else ''}.svg"
         pareto.figure(shown, folder / picture)
         header, rows = table(shown)
         about = [f"{found[0].data}; {found[0].protocol}", *shares_of(shown)]
         texts += [*about, "", *markdown.aligned(header, rows, texts=TEXTS), ""]
-        lines += [f"## {found[0].data}", "", *(f"- {line}." for line in (found[0].protocol, *shares_of(shown))), ""]
-        lines += [f"![mAP against MACs and bytes]({picture})", "", *markdown.table(header, rows, texts=TEXTS), ""]
-    page = "\n".join(lines)
-    write_text(folder / "compare.md", page)
-    write_text(folder / "compare.html", markdown.to_html(page, folder))
+        lines += [f"## {found[0].data}", "", *verdict(shown), *page_table(shown), ""]
+        lines += [*(f"- {line}." for line in (found[0].protocol, *shares_of(shown))), ""]
+        lines += [f'![{pareto.title(shown)}]({picture} "{CAPTION}")', ""]
+    page.write(folder / "compare.md", "\n".join(lines))
     write_json(folder / "compare.json", [to_json(entry) for entry in entries])
     return "\n".join(texts)
 
@@ -111,6 +112,35 @@ def table(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
             ]
         )
     return markdown.without_empty(header, rows)
+
+
+def verdict(entries: Sequence[Entry]) -> list[str]:
+    """The cheapest of the pruned networks that is nearly as good as the unpruned one; nothing without shares."""
+    pruned = [(entry, entry.map_share, entry.macs_share) for entry in entries if entry.pruned]
+    known = [(entry, kept, cost) for entry, kept, cost in pruned if kept is not None and cost is not None and cost < 1]
+    if not known:
+        return []
+    good = [found for found in known if found[1] >= NEARLY]
+    entry, kept, cost = min(good, key=lambda found: found[2]) if good else max(known, key=lambda found: found[1])
+    least = f"{NEARLY:.0%} of the mAP"
+    start = f"The fewest MACs at {least} or more" if good else f"None keeps {least}; the nearest"
+    return [f"**{start}: {pareto.label(entry)}, {cost:.0%} of the MACs and {kept:.1%} of the mAP.**", ""]
+
+
+def page_table(entries: Sequence[Entry]) -> list[str]:
+    """The table in Markdown; what no other network beats in mAP at its MACs is set off."""
+    header, rows = table(entries)
+    beaten = pareto.dominated(entries, lambda entry: entry.macs)
+    best = [number for number, lost in enumerate(beaten) if not lost]
+    return markdown.table(header, rows, texts=TEXTS, strong=best)
+
+
+def short_table(entries: Sequence[Entry]) -> list[str]:
+    """What fits on a terminal."""
+    wanted = ("run", "mAP (11-point)", "of unpruned", "MACs", "of MACs", "ms", "not 0", "compressed MB", "best for")
+    header, rows = table(entries)
+    columns = [header.index(name) for name in wanted if name in header]
+    return markdown.aligned([header[i] for i in columns], [[row[i] for i in columns] for row in rows])
 
 
 def shares_of(entries: Sequence[Entry]) -> list[str]:

@@ -1,22 +1,19 @@
-"""Pages for people: Markdown, and the same as one HTML file with its pictures inside."""
+"""Tables for people: in Markdown, and for a terminal."""
 
-import base64
-import pathlib
-import re
-from collections.abc import Sequence
-
-from markdown_it import MarkdownIt
-
-STYLE = """body { font: 16px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; }
-table { border-collapse: collapse; display: block; overflow-x: auto; }
-th, td { border: 1px solid #ccc; padding: .2em .6em; } th { background: #f4f4f4; } img { max-width: 100%; }"""
-KINDS = {".png": "image/png", ".jpg": "image/jpeg"}
+from collections.abc import Collection, Sequence
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> list[str]:
-    """The lines of a table; the first `texts` columns are text, the others are numbers."""
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1, strong: Collection[int] = ()
+) -> list[str]:
+    """The lines of a table; the first `texts` columns are text, the others are numbers.
+
+    The rows whose numbers are in `strong` have their first cell in bold, and a page sets them off. The cells are
+    Markdown, but for a vertical bar in them.
+    """
     ruler = "|" + "---|" * texts + "---:|" * (len(header) - texts)
-    return [f"| {' | '.join(header)} |", ruler, *(f"| {' | '.join(row)} |" for row in rows)]
+    shown = [[f"**{row[0]}**", *row[1:]] if number in strong else row for number, row in enumerate(rows)]
+    return [_line(header), ruler, *map(_line, shown)]
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> list[str]:
@@ -36,16 +33,5 @@ def without_empty(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple
     return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
-def to_html(text: str, folder: pathlib.Path) -> str:
-    """A page that needs no other file: the pictures, whose paths are relative to `folder`, are in it."""
-    title = text.splitlines()[0].lstrip("# ")
-    body = MarkdownIt("commonmark").enable("table").render(text)
-
-    def inline(match: re.Match[str]) -> str:
-        path = folder / match[1]
-        content = base64.b64encode(path.read_bytes()).decode()
-        return f'src="data:{KINDS[path.suffix]};base64,{content}"'
-
-    body = re.sub(r'src="([^":]+)"', inline, body)
-    head = f'<meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,42 +1,17 @@
-"""The report of a pruning run: report.json for machines, report.md with its pictures for people."""
+"""The report of a pruning run: report.json for machines; report.html and report.md with its pictures for people."""
 
 import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from yolojax import data, export, pruning, runtimes, training
-from yolojax.files import Json, write_json, write_text
-from yolojax.network import Model
-from yolojax.reporting import figures, markdown, pictures
+from yolojax import data, pruning, training
+from yolojax.files import Json, write_json
+from yolojax.reporting import figures, page, pictures, stages
+from yolojax.reporting.stages import Stage, is_agreement
 from yolojax.settings import PruneSettings, Settings
 
-
-@dataclasses.dataclass(frozen=True)
-class Speed:
-    """What a network takes for one image: seconds, and in which runtime on which machine."""
-
-    where: str
-    timing: runtimes.Timing
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """One network of a run, with its numbers.
-
-    `weights_bytes` is the size of its dense .weights file, `compressed_bytes` that of its lossless compressed file
-    (None where the coder is not installed), `samples` what `pictures.sample` gave, `speed` None where it was not
-    measured.
-    """
-
-    name: str
-    parameters: int
-    nonzero: int
-    macs: int
-    weights_bytes: int
-    compressed_bytes: int | None
-    evaluation: training.Evaluation
-    samples: Sequence[pictures.Sample]
-    speed: Speed | None = None
+PICTURES = '![what the networks find](pictures.jpg "Found at confidence 0.25 or more.")'
+LAYERS = '![what the layers cost](layers.svg "Pale: the unpruned network. Full: what is left of it.")'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,33 +45,25 @@ class Report:
     total_seconds: float | None
 
 
-def make_stage(
-    name: str, model: Model, evaluation: training.Evaluation, size: int, samples: Sequence[pictures.Sample]
-) -> Stage:
-    """The numbers of one network; MACs are for a `size` x `size` image."""
-    architecture, variables = model.architecture, model.variables
-    return Stage(
-        name=name,
-        parameters=pruning.count_parameters(variables["params"]),
-        nonzero=pruning.count_nonzeros(variables["params"]),
-        macs=pruning.macs(architecture, size, size),
-        weights_bytes=pruning.dense_bytes(architecture),
-        compressed_bytes=export.compressed_bytes(architecture, variables) if export.can_compress() else None,
-        evaluation=evaluation,
-        samples=samples,
-    )
-
-
 def write(report: Report, eval_set: data.Dataset, workdir: pathlib.Path) -> None:
-    """Writes report.md, pictures.png, layers.png, loss.png, samples.json and, last of all, report.json."""
-    gallery = pictures.Gallery(eval_set, report.settings.eval.pictures)
-    for stage in report.stages:
-        gallery.add(f"{stage.name} {stage.evaluation.map_11point:.3f}", stage.samples)
-    gallery.save(workdir / "pictures.png")
-    figures.layers(report.layers, workdir / "layers.png")
+    """Writes report.md, report.html and their pictures, samples.json and, last of all, report.json."""
+    if has_pictures(report.settings):
+        gallery = pictures.Gallery(eval_set, report.settings.eval.pictures)
+        for stage in report.stages:
+            gallery.add(stage.name, stage.samples, note=stage.note)
+        gallery.save(workdir / "pictures.jpg")
+    figures.layers(report.layers, workdir / "layers.svg", seconds=stages.layer_seconds(report.stages))
     if not report.settings.train.nothing:
-        figures.loss(workdir / "metrics.jsonl", workdir / "loss.png")
-    write_text(workdir / "report.md", to_markdown(report))
+        found = {stage.name: stage.evaluation.map_11point for stage in report.stages}
+        figures.curves(
+            workdir / "metrics.jsonl",
+            workdir / "curves.svg",
+            quantity=report.stages[0].evaluation.protocol.quantity,
+            unpruned=found["original"],
+            before=None if report.settings.prune.restart else _before_training(found),
+            after=found["retrained"],
+        )
+    page.write(workdir / "report.md", to_markdown(report))
     write_json(workdir / "samples.json", {stage.name: stage.samples for stage in report.stages})
     write_json(workdir / "report.json", to_json(report))  # the last one: a run with it is done
 
@@ -107,16 +74,9 @@ def to_json(report: Report) -> Json:
     fields["measured"] = training.AGREEMENT if is_agreement(report.stages[0].evaluation) else "mAP against labels"
     fields["config"] = fields.pop("settings").to_json()
     fields["criterion"] = report.settings.prune.chosen.name
-    fields["stages"] = {stage.name: stage_to_json(stage) for stage in report.stages}
+    fields["stages"] = {stage.name: stages.to_json(stage) for stage in report.stages}
     fields["latency"] = dataclasses.asdict(report.latency) if report.latency else None
     fields["layers"] = [row._asdict() for row in report.layers]
-    return fields
-
-
-def stage_to_json(stage: Stage) -> Json:
-    """One network's numbers, without its samples."""
-    fields = dataclasses.asdict(stage) | {"evaluation": stage.evaluation.to_json()}
-    del fields["samples"]
     return fields
 
 
@@ -126,7 +86,9 @@ def to_markdown(report: Report) -> str:
     lines = [
         f"# {_title(settings)}",
         "",
-        f"**{verdict(report.stages)}**",
+        f"**{stages.verdict(report.stages)}**",
+        "",
+        *stages.table(report.stages),
         "",
         f"- Network: `{report.settings.model.start}`; criterion `{settings.chosen.name}`, {_spread(settings)}.",
         f"- {_after(report)}; measured on {report.eval_set}.",
@@ -135,8 +97,6 @@ def to_markdown(report: Report) -> str:
         f"- Protocol: {protocol}.",
         *([f"- Milliseconds of one image: {speed.where}."] if (speed := report.stages[0].speed) else []),
         *([] if report.settings.train.nothing else [_times(report)]),
-        "",
-        *_stage_table(report.stages),
         "",
     ]
     if settings.method == "filter":
@@ -154,35 +114,23 @@ def to_markdown(report: Report) -> str:
             f"{report.off_grid['macs'] / 1e9:.3f} G MACs in place of {after.macs / 1e9:.3f} G.",
             "",
         ]
-    lines += ["![detections](pictures.png)", "", "## AP per class (11-point)", "", *_class_table(report.stages), ""]
-    lines += [] if report.settings.train.nothing else ["![loss](loss.png)", ""]
-    lines += ["## Layers", "", "![layers](layers.png)", "", *_layer_table(report.layers), ""]
+    if has_pictures(report.settings):
+        lines += ["## Pictures", "", PICTURES, ""]
+    if not report.settings.train.nothing:
+        lines += ["## Retraining", "", "![loss and mAP](curves.svg)", ""]
+    lines += ["## Layers", "", LAYERS, "", *stages.layer_table(report.layers, report.stages), ""]
+    lines += ["## AP per class (11-point)", "", *stages.class_table(report.stages), ""]
     return "\n".join(lines)
 
 
-def verdict(stages: Sequence[Stage]) -> str:
-    """What the last network costs and keeps, of the first one's."""
-    first, last = stages[0], stages[-1]
-    parts = [f"{last.macs / first.macs:.0%} of the MACs"]
-    if first.speed and last.speed and first.speed != last.speed:  # zeros in the old shapes are timed once
-        times = first.speed.timing.median / last.speed.timing.median
-        parts.append(f"{times:.1f} times faster" if times >= 1 else f"{1 / times:.1f} times slower")
-    before, after = first.evaluation.map_11point, last.evaluation.map_11point
-    if before:
-        parts.append(f"{after / before:.0%} of the {first.evaluation.protocol.quantity}")
-    if first.compressed_bytes and last.compressed_bytes:
-        parts.append(f"{last.compressed_bytes / first.weights_bytes:.1%} of the bytes")
-    return ", ".join(parts) + "."
+def has_pictures(settings: Settings) -> bool:
+    """Whether the settings ask for any."""
+    return settings.eval.pictures > 0
 
 
-def megabytes(size: int | None) -> str:
-    """In MB of 10^6 bytes."""
-    return "-" if size is None else f"{size / 1e6:.2f}"
-
-
-def is_agreement(evaluation: training.Evaluation) -> bool:
-    """Whether there were no labels, so that what the unpruned network finds stands in for them."""
-    return evaluation.protocol.quantity == "agreement"
+def _before_training(found: dict[str, float]) -> float:
+    """The mAP of the network that the retraining began with, as far as it was measured."""
+    return next(found[name] for name in ("repaired", "removed", "pruned") if name in found)
 
 
 def _latency(found: Latency | None) -> list[str]:
@@ -250,46 +198,3 @@ def _times(report: Report) -> str:
     if report.retrain_seconds is None or report.total_seconds is None:
         return f"- Retraining took {steps}; the run was resumed from a checkpoint, so how long it took is not known."
     return f"- Retraining took {steps} and {report.retrain_seconds:.0f} s, the whole run {report.total_seconds:.0f} s."
-
-
-def _stage_table(stages: Sequence[Stage]) -> list[str]:
-    header = ["network", "parameters", "non-zero", "MACs", "ms", ".weights MB", "compressed MB"]
-    quantity = stages[0].evaluation.protocol.quantity
-    header += [f"{quantity} (11-point)", f"{quantity} (area)", f"{quantity} at 0.25"]
-    rows = [
-        [
-            stage.name,
-            f"{stage.parameters:,}",
-            f"{stage.nonzero:,}",
-            f"{stage.macs / 1e9:.3f} G",
-            f"{1e3 * stage.speed.timing.median:.2f}" if stage.speed else "-",
-            f"{stage.weights_bytes / 1e6:.2f}",
-            megabytes(stage.compressed_bytes),
-            f"{stage.evaluation.map_11point:.4f}",
-            f"{stage.evaluation.map_area:.4f}",
-            f"{stage.evaluation.map_11point_at_025:.4f}",
-        ]
-        for stage in stages
-    ]
-    return markdown.table(*markdown.without_empty(header, rows))
-
-
-def _class_table(stages: Sequence[Stage]) -> list[str]:
-    rows = []
-    for name in stages[0].evaluation.ap_11point:
-        values = [stage.evaluation.ap_11point[name] for stage in stages]
-        rows.append([name, *("-" if value is None else f"{value:.4f}" for value in values)])
-    return markdown.table(["class", *(stage.name for stage in stages)], rows)
-
-
-def _layer_table(layers: Sequence[pruning.LayerRow]) -> list[str]:
-    rows = [
-        [
-            row.name,
-            f"{row.filters - row.filters_dropped} / {row.filters}",
-            f"{row.nonzeros:,} / {row.parameters:,}",
-            f"{row.sparsity:.1%}",
-        ]
-        for row in layers
-    ]
-    return markdown.table(["layer", "filters kept", "non-zero / parameters", "sparsity"], rows)

@@ -9,8 +9,8 @@ import numpy as np
 from absl import logging
 
 from yolojax import pruning, runtimes
-from yolojax.files import Path, write_json, write_text
-from yolojax.reporting import figures, markdown
+from yolojax.files import Path, write_json
+from yolojax.reporting import figures, markdown, page
 from yolojax.runtimes import Program, Session, Timing
 
 SLOWER = 1.02  # times the first network's milliseconds, from which a network that has fewer MACs is said to be slower
@@ -58,7 +58,7 @@ def benchmark(
     size: int = 0,
     rounds: int = 15,
 ) -> list[Measured]:
-    """Times each network in each runtime, all in turns, and leaves benchmark.json, .md and .png in `out`.
+    """Times each network in each runtime, all in turns, and leaves benchmark.json, .md, .html and .svg in `out`.
 
     Args:
       models: what `runtimes.open_program` takes; the first is the one that the others are compared with.
@@ -83,16 +83,16 @@ def benchmark(
     machine = f"{runtimes.describe_machine()}; {_versions({row.runtime for row in measured})}"
     warnings = slower(measured)
     lines = ["# Milliseconds", "", f"Medians of calls in turns on {machine}.", ""]
-    lines += ["![milliseconds](benchmark.png)", "", *markdown.table(header, rows, texts=TEXTS), ""]
+    lines += ["![milliseconds](benchmark.svg)", "", *markdown.table(header, rows, texts=TEXTS), ""]
     lines += [f"- {text}" for text in warnings]
     bars = [(f"{row.network}, {row.runtime}, batch {row.batch}", row.timing) for row in measured]
-    figures.milliseconds(bars, folder / "benchmark.png")
-    write_text(folder / "benchmark.md", "\n".join([*lines, *_layer_tables(measured)]))
+    figures.milliseconds(bars, folder / "benchmark.svg")
+    page.write(folder / "benchmark.md", "\n".join([*lines, *_layer_tables(measured)]))
     write_json(folder / "benchmark.json", {"machine": machine, "rows": [_json(row) for row in measured]})
     print("\n".join([machine, "", *markdown.aligned(header, rows, texts=TEXTS), ""]))
     for text in warnings:
         logging.warning("%s", text)
-    print(f"see {folder / 'benchmark.md'}")
+    print(f"see {folder / 'benchmark.html'}")
     return measured
 
 

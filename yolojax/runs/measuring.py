@@ -6,7 +6,7 @@ from absl import logging
 
 from yolojax import detection, training
 from yolojax.network import Model
-from yolojax.reporting import pictures, report
+from yolojax.reporting import pictures, stages
 from yolojax.settings import Settings
 
 
@@ -19,7 +19,7 @@ def log_agreement(evaluator: training.Evaluator) -> None:
         logging.warning("%s: the unpruned network finds no object, so the agreement says nothing", description)
 
 
-def measure(name: str, settings: Settings, model: Model, evaluator: training.Evaluator) -> report.Stage:
+def measure(name: str, settings: Settings, model: Model, evaluator: training.Evaluator) -> stages.Stage:
     """Evaluates one network of a run."""
     found, seconds = predict(name, model, evaluator)
     return make_stage(name, settings, model, evaluator, found, seconds)
@@ -39,10 +39,10 @@ def make_stage(
     evaluator: training.Evaluator,
     found: list[detection.Detections],
     seconds: float,
-) -> report.Stage:
+) -> stages.Stage:
     """The numbers of one network of a run, by what it `found`."""
     names = evaluator.dataset.names
     result = training.score(evaluator.annotations, found, names, evaluator.protocol, seconds=seconds)
     logging.info("%s: %s %.4f (11-point)", name, result.protocol.quantity, result.map_11point)
     samples = pictures.sample(found, settings.eval.pictures)
-    return report.make_stage(name, model, result, settings.eval.size, samples)
+    return stages.make_stage(name, model, result, settings.eval.size, samples)

@@ -13,6 +13,7 @@ from yolojax import data, export, network, pruning, training
 from yolojax.files import Path
 from yolojax.network import Masks, Model
 from yolojax.reporting import report
+from yolojax.reporting.stages import Stage, summary
 from yolojax.runs import labels, latency, masking, measuring, removing, rounds, setup, timing
 from yolojax.runs.train import steps_of, train_model
 from yolojax.runs.workdir import PRUNING, claim
@@ -27,22 +28,25 @@ class Subject:
     train_set: data.Dataset
     eval_set: data.Dataset
     evaluator: training.Evaluator
-    original: report.Stage
+    original: Stage
 
 
 def run_pruning(settings: Settings, workdir: Path) -> report.Report:
     """Prunes and retrains.
 
-    Leaves in `workdir`: report.json, report.md and its pictures; samples.json, the detections in them; model.cfg,
-    .weights and .names of the retrained network (the smaller one where filters were pruned); masks.npz; the checkpoints
-    of the retraining.
+    Leaves in `workdir`: report.json, report.html, report.md and its pictures; samples.json, the detections in them;
+    model.cfg, .weights and .names of the retrained network (the smaller one where filters were pruned); masks.npz; the
+    checkpoints of the retraining.
     """
     model = setup.open_start(settings)
     settings = setup.with_size(settings, model.architecture)
     chosen = latency.with_table(settings, model.architecture)
     check(chosen, model)
     with claim(settings, workdir, sections=PRUNING) as folder:
-        return prune_and_retrain(chosen, open_subject(settings, model), folder)
+        result = prune_and_retrain(chosen, open_subject(settings, model), folder)
+        if jax.process_index() == 0:
+            print(summary(result.stages, folder / "report.html"))
+        return result
 
 
 def check(settings: Settings, model: Model) -> None:
@@ -125,7 +129,7 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
         train_set=subject.train_set.description,
         eval_set=subject.eval_set.description,
         stages=stages,
-        layers=pruning.layer_table(model.architecture, model.masked(masks).variables, masks),
+        layers=pruning.layer_table(model.architecture, masked.variables, masks, left.architecture),
         masked_filter_parameters=pruning.masked_filter_parameters(model.params, masks),
         off_grid=None if timed else removing.off_grid(settings, model, scores),
         latency=timed,
@@ -192,7 +196,7 @@ def restarted(settings: Settings, model: Model) -> Model:
     return dataclasses.replace(model, variables=variables, seen=0)
 
 
-def cluster(settings: Settings, model: Model, evaluator: training.Evaluator, path: pathlib.Path) -> report.Stage:
+def cluster(settings: Settings, model: Model, evaluator: training.Evaluator, path: pathlib.Path) -> Stage:
     """Writes the compressed file in which each kernel has 2**bits values at most, and measures the network in it."""
     with tempfile.TemporaryDirectory() as scratch:
         # Every process measures, and may not see the file of the first.

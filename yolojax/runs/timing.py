@@ -10,11 +10,11 @@ from absl import logging
 
 from yolojax import runtimes
 from yolojax.network import Model
-from yolojax.reporting.report import Speed, Stage
+from yolojax.reporting.stages import Speed, Stage
 from yolojax.settings import EvalSettings
 
 NOT_TIMED = "none"
-ROUNDS = 8
+ROUNDS, LAYER_ROUNDS = 8, 10
 
 
 def check(settings: EvalSettings) -> None:
@@ -37,13 +37,15 @@ def timed(settings: EvalSettings, stages: Sequence[Stage], models: Mapping[str, 
         return list(stages)
     programs = {model.architecture: runtimes.make_program(model, size=settings.size) for model in models.values()}
     runtime = runtimes.choose(settings.runtime, next(iter(programs.values())))
-    calls = {}
+    loaded = {}
     for architecture, program in programs.items():
         session, net = runtime.load(program), program.architecture.net
-        arranged = session.arrange(np.zeros((1, net.height, net.width, net.channels), np.float32))
-        calls[architecture] = functools.partial(session.run, arranged)
-    found = runtimes.race(calls, rounds=ROUNDS)
+        loaded[architecture] = session, session.arrange(np.zeros((1, net.height, net.width, net.channels), np.float32))
+    calls = {key: functools.partial(session.run, arranged) for key, (session, arranged) in loaded.items()}
     where = f"{runtime.version} on {runtimes.describe_machine()}"
-    for timing in found.values():
+    speeds = {}
+    for architecture, timing in runtimes.race(calls, rounds=ROUNDS).items():
         logging.info("%.2f ms an image in %s", 1e3 * timing.median, where)
-    return [dataclasses.replace(stage, speed=Speed(where, found[models[stage.name].architecture])) for stage in stages]
+        session, arranged = loaded[architecture]
+        speeds[architecture] = Speed(where, timing, session.layer_seconds(arranged, LAYER_ROUNDS))
+    return [dataclasses.replace(stage, speed=speeds[models[stage.name].architecture]) for stage in stages]

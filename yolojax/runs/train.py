@@ -10,16 +10,22 @@ import numpy as np
 import optax
 from absl import logging
 
-from yolojax import darknet, data, export, training
+from yolojax import darknet, data, export, pruning, training
 from yolojax.files import Path, write_json
 from yolojax.network import Architecture, Masks, Model, Variables
-from yolojax.runs import labels, rounds, setup, transfer
+from yolojax.reporting import trained
+from yolojax.reporting.stages import Stage, summary
+from yolojax.runs import labels, measuring, rounds, setup, timing, transfer
 from yolojax.runs.workdir import claim
 from yolojax.settings import Settings, TrainSettings
 
 
 def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
-    """Trains and measures; leaves in `workdir` checkpoints, model.cfg/.weights/.names, evaluation.json."""
+    """Trains and measures.
+
+    Leaves in `workdir`: checkpoints, model.cfg/.weights/.names, report.html, report.md and its pictures,
+    evaluation.json.
+    """
     start = transfer.open_start(settings) if settings.model.start else None
     settings.train.check()
     if settings.train.taught:
@@ -31,11 +37,15 @@ def run_training(settings: Settings, workdir: Path) -> training.Evaluation:
     architecture = start.architecture if start else darknet.read_cfg(settings.model.cfg)
     settings = setup.with_size(settings, architecture)
     setup.check(settings, architecture)
+    timing.check(settings.eval)
     with claim(settings, workdir) as folder:
-        return train_and_measure(settings, start, folder)
+        stage = train_and_measure(settings, start, folder)
+        if jax.process_index() == 0:
+            print(summary([stage], folder / "report.html"))
+        return stage.evaluation
 
 
-def train_and_measure(settings: Settings, start: Model | None, workdir: pathlib.Path) -> training.Evaluation:
+def train_and_measure(settings: Settings, start: Model | None, workdir: pathlib.Path) -> Stage:
     """`run_training` in a folder that is claimed; without a `start` the network is new."""
     other = transfer.other_classes(settings, start) if start else ()
     train_set = setup.open_split(settings.data, settings.data.train_split, other or (start.names if start else ()))
@@ -48,12 +58,24 @@ def train_and_measure(settings: Settings, start: Model | None, workdir: pathlib.
     model = setup.at_size(settings, dataclasses.replace(model, names=train_set.names))
     evaluator = setup.make_evaluator(settings, model.architecture, eval_set)
     model = train_model(settings, model, train_set, workdir, evaluator=evaluator)
-    result = evaluator.evaluate(model.variables)
+    (stage,) = timing.timed(
+        settings.eval, [measuring.measure("trained", settings, model, evaluator)], {"trained": model}
+    )
+    result = stage.evaluation
     if jax.process_index() == 0:
         export.save_darknet(model, workdir / "model")
-        write_json(workdir / "evaluation.json", result.to_json())
+        told = trained.Training(
+            settings=settings,
+            train_set=train_set.description,
+            eval_set=eval_set.description,
+            stage=stage,
+            layers=pruning.layer_table(model.architecture, model.variables),
+            steps=steps_of(settings.train, len(train_set)),
+        )
+        trained.write(told, eval_set, workdir)
+        write_json(workdir / "evaluation.json", result.to_json())  # the last one: a run with it is done
     logging.info("mAP %.4f (11-point), %.4f (area) on %s", result.map_11point, result.map_area, eval_set.description)
-    return result
+    return stage
 
 
 def new_network(settings: Settings, train_set: data.Dataset) -> Model:

@@ -12,7 +12,7 @@ from yolojax.files import Json
 from yolojax.pruning import Sensitivity
 from yolojax.reporting import pareto
 from yolojax.reporting.entries import Entry
-from yolojax.reporting.figures import save
+from yolojax.reporting.figures import FIXED_BLACK, FIXED_WHITE, PlainNumbers, save
 from yolojax.studies.rows import Group
 
 COLOURS = {"filter": "tab:blue", "weight": "tab:orange"}
@@ -29,22 +29,25 @@ def write(
     written = {}
     pruned = [group for group in groups if not group.is_control]
     if any(group.amount is None for group in groups):
-        pareto.figure(compared, folder / "pareto.png")
-        written["mAP against MACs and bytes"] = "pareto.png"
+        pareto.figure(compared, folder / "pareto.svg")
+        written[pareto.title(compared)] = "pareto.svg"
     if amounts := [group for group in groups if group.amount]:
-        curves(amounts, original, folder / "curves.png")
-        written["mAP against what is left"] = "curves.png"
+        curves(amounts, original, folder / "curves.svg")
+        written["mAP against what is left"] = "curves.svg"
     if pruned:
-        layers(pruned, folder / "layers.png")
-        written["What share of each layer was dropped"] = "layers.png"
-        classes(groups, original, folder / "classes.png")
-        written["AP per class"] = "classes.png"
+        layers(pruned, folder / "layers.svg")
+        written["What share of each layer was dropped"] = "layers.svg"
+        if all("macs_left" in layer for group in pruned for layer in group.reports[0]["layers"]):
+            macs(pruned, folder / "macs.svg")
+            written["Where the MACs are: each layer's, in % of the unpruned network's"] = "macs.svg"
+        classes(groups, original, folder / "classes.svg")
+        written["AP per class"] = "classes.svg"
     if trained := [group for group in groups if group.trained]:
-        retraining(trained, folder / "retraining.png")
-        written["Loss and mAP while retraining (first seed)"] = "retraining.png"
+        retraining(trained, folder / "retraining.svg")
+        written["Loss and mAP while retraining (first seed)"] = "retraining.svg"
     for method, result in sensitivities.items():
-        sensitivity(result, folder / f"sensitivity_{method}.png")
-        written[f"Sensitivity to dropping {method}s of one layer alone: plot"] = f"sensitivity_{method}.png"
+        sensitivity(result, folder / f"sensitivity_{method}.svg")
+        written[f"Sensitivity to dropping {method}s of one layer alone: plot"] = f"sensitivity_{method}.svg"
     return written
 
 
@@ -84,6 +87,18 @@ def layers(groups: Sequence[Group], path: pathlib.Path) -> None:
     save(figure, path)
 
 
+def macs(groups: Sequence[Group], path: pathlib.Path) -> None:
+    """A heat map: what each layer takes of the unpruned network's MACs, per row of the tables."""
+    unpruned = groups[0].reports[0]["layers"]
+    names, total = [layer["name"] for layer in unpruned], sum(layer["macs"] for layer in unpruned)
+    found = {"unpruned": [layer["macs"] for layer in unpruned]}
+    found |= {_label(group): [layer["macs_left"] for layer in group.reports[0]["layers"]] for group in groups}
+    values = 100 * np.array(list(found.values())) / total
+    figure = Figure(figsize=(1.5 + 0.5 * len(names), 1.2 + 0.4 * len(found)), layout="constrained")
+    _heat_map(figure, values, list(found), names, float(values.max()), "{:.1f}")
+    save(figure, path)
+
+
 def classes(groups: Sequence[Group], original: Json, path: pathlib.Path) -> None:
     """A heat map: AP of each class in the last network of each row."""
     found = {"unpruned": original["evaluation"]["ap_11point"]}
@@ -103,7 +118,7 @@ def retraining(groups: Sequence[Group], path: pathlib.Path) -> None:
     panels = figure.subplots(2, len(methods), sharex=True, sharey="row", squeeze=False)
     for column, method in enumerate(methods):
         mine = [group for group in groups if group.method == method or group.is_control]
-        colours = np.linspace(0.9, 0.1, max(len(mine), 2))
+        colours = np.linspace(1, 0, max(len(mine), 2))
         for group, shade in zip(mine, colours, strict=False):
             colour = "black" if group.is_control else _viridis(shade)
             lines = training.read_metrics(group.folders[0] / "metrics.jsonl")
@@ -115,6 +130,8 @@ def retraining(groups: Sequence[Group], path: pathlib.Path) -> None:
             for row, points in enumerate((losses, scores)):
                 panels[row][column].plot(*zip(*points, strict=True), label=_label(group), color=colour)
         panels[0][column].set(title=f"{method}s" if method else "", yscale="log")
+        panels[0][column].yaxis.set_major_formatter(PlainNumbers())
+        panels[0][column].yaxis.set_minor_formatter(PlainNumbers())
         panels[1][column].set(xlabel="step", ylim=(0, 1))
         panels[0][column].legend(fontsize="small")
     panels[0][0].set(ylabel="loss (per image)")
@@ -144,13 +161,14 @@ def _heat_map(
     axes.set_yticks(range(len(rows)), rows)
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
-            colour = "white" if value < 0.6 * most else "black"
+            colour = FIXED_WHITE if value < 0.6 * most else FIXED_BLACK
             axes.text(column, row, text.format(value), ha="center", va="center", color=colour, fontsize="x-small")
     figure.colorbar(image, label="%")
 
 
 def _viridis(share: float) -> tuple[float, float, float, float]:
-    return matplotlib.colormaps["viridis"](share)
+    """Of its middle, which can be seen on white and on black."""
+    return matplotlib.colormaps["viridis"](0.3 + 0.55 * share)
 
 
 def _label(group: Group) -> str:

@@ -7,10 +7,10 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from yolojax import data
-from yolojax.files import Json, write_json, write_text
-from yolojax.reporting import comparison, entries, markdown, pictures
+from yolojax.files import Json, write_json
+from yolojax.reporting import comparison, entries, markdown, page, pictures
 from yolojax.reporting.entries import Entry
-from yolojax.reporting.report import megabytes
+from yolojax.reporting.stages import megabytes
 from yolojax.settings import Settings
 from yolojax.studies import figures as study_figures
 from yolojax.studies.rows import Group, Row, group_rows
@@ -25,8 +25,8 @@ def write(
     rows: Sequence[Row],
     eval_set: data.Dataset,
     folder: pathlib.Path,
-) -> None:
-    """Writes the report about the `rows` that are done.
+) -> list[str]:
+    """Writes the report about the `rows` that are done; the lines of a short table for the terminal.
 
     Args:
       settings: the study's.
@@ -50,8 +50,8 @@ def write(
         content["published"] = published()
     content["rows"] = {group.name: [_without_layers(report) for report in group.reports] for group in groups}
     write_json(folder / "study.json", content)
-    for name, page in (("study.md", text), ("study.html", markdown.to_html(text, folder))):
-        write_text(folder / name, page)
+    page.write(folder / "study.md", text)
+    return comparison.short_table(compared) if compared else []
 
 
 def compare(groups: Sequence[Group]) -> list[Entry]:
@@ -103,6 +103,7 @@ def to_markdown(
     lines = [
         "# Pruning a detector" + ("" if settings.study.rows else ": weights against filters"),
         "",
+        *comparison.verdict(compared),
         f"- Data: {measured_on}; network: `{settings.model.start}`.",
         f"- Retraining, where a row does not say otherwise: {steps}, batch {train.batch_size}, {train.optimizer}, "
         f"learning rate {train.learning_rate} ({train.schedule}); {seeds}.",
@@ -111,7 +112,7 @@ def to_markdown(
         "",
     ]
     if compared:
-        lines += ["## All rows", "", *markdown.table(*comparison.table(compared), texts=comparison.TEXTS), ""]
+        lines += ["## All rows", "", *comparison.page_table(compared), ""]
     for method, title in TITLES.items():
         if any(group.method == method and group.amount for group in groups):
             lines += [f"## {title}", "", *result_notes(known), "", *result_table(method, original, groups, known), ""]
@@ -222,19 +223,25 @@ def _write_pictures(
     for method, title in TITLES.items():
         mine = [group for group in groups if group.method == method and group.amount]
         for stage in ("pruned", "retrained"):
-            captions = [(f"{100 * (group.amount or 0):g}% {stage}", group.samples[stage]) for group in mine]
+            captions = [(f"{100 * (group.amount or 0):g}% {stage}", group, stage) for group in mine]
             columns[f"{title} {stage}", f"pictures_{method}_{stage}.jpg"] = captions
-    named = [(group.name, group.samples[group.last]) for group in groups if group.amount is None]
+    named = [(group.name, group, group.last) for group in groups if group.amount is None]
     columns["The rows' last networks", "pictures_rows.jpg"] = named
     written = {}
     for (title, name), captions in columns.items():
-        if captions:
+        if captions and settings.eval.pictures:
             gallery = pictures.Gallery(eval_set, settings.eval.pictures, height=140)
-            for caption, samples in [("unpruned", original["samples"]), *captions]:
-                gallery.add(caption, samples)
+            gallery.add("unpruned", original["samples"], note=_note(original))
+            for caption, group, stage in captions:
+                gallery.add(caption, group.samples[stage], note=_note(group.stages(stage)[0]))
             gallery.save(folder / name)
             written[f"{title}: what the networks find (confidence ≥ 0.25)"] = name
     return written
+
+
+def _note(stage: Json) -> str:
+    """What stands over its pictures, which are of the first seed."""
+    return f"mAP {stage['evaluation']['map_11point']:.3f}"
 
 
 def _conclusion(folder: pathlib.Path) -> str:

@@ -5,12 +5,11 @@ import pathlib
 from collections.abc import Sequence
 
 import jax
-from absl import logging
 
 from yolojax.files import Path
 from yolojax.network import Model
 from yolojax.progress import progress
-from yolojax.reporting.report import stage_to_json
+from yolojax.reporting import stages
 from yolojax.runs import labels, setup
 from yolojax.runs.prune import Subject, check, open_subject, prune_and_retrain
 from yolojax.runs.rounds import score
@@ -45,9 +44,9 @@ def run_study(settings: Settings, workdir: Path, *, rows: Sequence[str] = ()) ->
                 run_row(row.settings(settings), row, subject, folder / row.name)
         if jax.process_index() == 0:
             done = [row for row in all_rows(settings.study) if is_done(settings, row, folder)]
-            original = {**stage_to_json(subject.original), "samples": subject.original.samples}
-            report.write(settings, original, done, subject.eval_set, folder)
-        logging.info("see %s", folder / "study.html")
+            original = {**stages.to_json(subject.original), "samples": subject.original.samples}
+            table = report.write(settings, original, done, subject.eval_set, folder)
+            print("\n".join(["", *table, "", f"see {folder / 'study.html'}"]))
 
 
 def check_rows(settings: Settings, rows: Sequence[Row]) -> None:
