@@ -128,7 +128,7 @@ def test_a_class_has_one_colour_and_it_is_that_of_detect(model, runtime, tmp_pat
         {entry["name"]: entry["colour"] for entry in network_on(tmp_path, number)["classes"]} for number in (1, 2)
     )
     assert first == second
-    assert first["triangle"] == "#{:02x}{:02x}{:02x}".format(*detection.colour(2, 4))
+    assert first["triangle"] == "#{:02x}{:02x}{:02x}".format(*detection.colour(2))
 
 
 def test_names_and_titles_are_text_and_not_html(model, runtime, tmp_path):
