@@ -1,6 +1,7 @@
 """Libraries that only an export needs: the `export` and `runtimes` extras, not dependencies of the rest."""
 
 import importlib
+import logging
 import sys
 from types import ModuleType
 
@@ -17,7 +18,13 @@ def require(module: str, *, extra: str = "export") -> ModuleType:
 
 
 def require_openvino() -> ModuleType:
-    """OpenVINO, without what it sends home when it is imported: that forks the process, which JAX does not survive."""
+    """OpenVINO, without two things that it does when it is imported.
+
+    What it sends home forks the process, which JAX does not survive; and it takes absl's handler out of the root logger.
+    """
     # Python then says that there is no such module, and OpenVINO goes on without it.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    return require("openvino", extra="runtimes")
+    handlers = logging.root.handlers[:]
+    openvino = require("openvino", extra="runtimes")
+    logging.root.handlers[:] = handlers
+    return openvino
