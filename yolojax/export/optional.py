@@ -20,7 +20,7 @@ def require(module: str, *, extra: str = "export") -> ModuleType:
 def require_openvino() -> ModuleType:
     """OpenVINO, without two things that it does when it is imported.
 
-    What it sends home forks the process, which JAX does not survive; and it takes absl's handler out of the root logger.
+    What it sends home forks the process, which JAX does not survive; and it takes absl's handler from the root logger.
     """
     # Python then says that there is no such module, and OpenVINO goes on without it.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
