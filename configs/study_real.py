@@ -38,6 +38,7 @@ def get_config() -> ml_collections.ConfigDict:
         "macs-4.3-distilled prune.budget=macs=4.3% prune.repair=True train.distill=1",
         "macs-4.3-teacher prune.budget=macs=4.3% prune.repair=True train.labels=teacher",
         "macs-4.3-longer prune.budget=macs=4.3% prune.repair=True train.stretch=8",
+        "macs-7-longer prune.budget=macs=7% prune.repair=True train.stretch=8",
         "macs-4.3-random-weights prune.budget=macs=4.3% prune.restart=True",
         "macs-16-study prune.budget=macs=16% prune.criterion=mean_square prune.allocation=global prune.floor=0",
         "macs-16-random-filters prune.budget=macs=16% prune.criterion=random prune.allocation=uniform",

@@ -28,6 +28,16 @@ def test_a_checkpoint_folder(files):
     np.testing.assert_array_equal(again.params["conv_00"]["kernel"], model.params["conv_00"]["kernel"])
 
 
+def test_the_workdir_of_a_run_that_trained_nothing(files):
+    run = files / "run"
+    run.mkdir()
+    for suffix in (".cfg", ".weights"):
+        (files / "m").with_suffix(suffix).rename((run / "model").with_suffix(suffix))
+    (run / "model.names").write_text("\n".join(NAMES))
+    model = export.open_model(run)
+    assert (model.architecture, model.names) == (helpers.small_architecture(), NAMES)
+
+
 @pytest.mark.parametrize("name", ["orbax", "safetensors", "compressed"])
 def test_whatever_can_be_read_opens_as_the_same_network(name, files):
     if name == "compressed":

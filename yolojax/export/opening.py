@@ -26,6 +26,8 @@ def open_model(path: Path, *, cfg: Path = "", names: Path = "") -> Model:
     source = pathlib.Path(path)
     if not source.exists():
         raise ValueError(f"{path}: no such file or folder; expected {readable()}")
+    if (source / "model.weights").is_file() and not (source / "checkpoints").is_dir():  # a run that trained nothing
+        source = source / "model.weights"
     entry = next(entry for entry in reversed(FORMATS.values()) if entry.recognises(source))
     if entry.read is None:
         raise ValueError(f"{path} is {entry.what}, which is an output: expected {readable()}")
