@@ -41,6 +41,7 @@ def run(monkeypatch, capfd, *arguments):
         code = 0
     except SystemExit as left:
         code = left.code
+    sys.modules.pop("config_config", None)  # ml_collections would load the next config on top of this one
     out, err = capfd.readouterr()
     return code, out, err
 
@@ -66,6 +67,7 @@ def test_a_command_runs_with_what_follows_its_name(monkeypatch, capfd):
         (("zzz",), "error: no command 'zzz'; expected one of benchmark, compare, "),
         (("prune", "--model", "x"), "error: Unknown command line flag 'model'. Did you mean --config.model.start?"),
         (("train", "--steps=5"), "error: Unknown command line flag 'steps'. Did you mean --config.train.steps?"),
+        (("prune", "--config", "x.py"), "error: --config x.py: no such file, expected a config, as those in "),
         (("detect", "--steps=5"), "error: Unknown command line flag 'steps'"),
     ],
 )
@@ -75,3 +77,12 @@ def test_a_mistake_is_one_line_that_names_what_was_meant(monkeypatch, capfd, arg
     assert out == ""
     assert err.startswith(message)
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("given", [("--config=configs/repair.py",), ("--config", "configs/repair.py"), ()])
+def test_a_config_of_the_checkout_is_found_from_anywhere(monkeypatch, capfd, tmp_path, given):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(monkeypatch, capfd, "prune", *given, "--config.prune.floor=0.25", "--help")
+    assert code == 0
+    assert "--config.prune.floor=0.25 " in out
+    assert not given or "--config.prune.budget='macs=50%'" in out

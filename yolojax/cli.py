@@ -6,6 +6,7 @@ import inspect
 import logging as python_logging
 import os
 import pathlib
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,7 @@ class Command:
 
     def __init__(self, *, positional: bool = False) -> None:
         self.positional = positional
+        self._default_config = ""
         self.flags = flags.FlagValues()
         self.string = functools.partial(flags.DEFINE_string, flag_values=self.flags)
         self.integer = functools.partial(flags.DEFINE_integer, flag_values=self.flags)
@@ -63,6 +65,7 @@ class Command:
 
     def config(self, default: str) -> flags.FlagHolder[ml_collections.ConfigDict]:
         """Defines --config and --workdir."""
+        self._default_config = default
         self._workdir = self.string("workdir", None, "Where results go; runs/<config's name> by default.")
         return config_flags.DEFINE_config_file(
             "config", default, "What to do; --config.SECTION.FIELD=VALUE overrides.", flag_values=self.flags
@@ -81,11 +84,12 @@ class Command:
         --help prints the docstring of the command's module and the flags, with the fields of a config. A ValueError
         or an OSError is one line on stderr and exit code 2; Ctrl-C is one line and exit code 130.
         """
-        if any(argument in HELP for argument in sys.argv):
-            parse([argument for argument in sys.argv if argument not in HELP], self.flags, complete=False)
+        argv = with_config(sys.argv, self._default_config) if self._default_config else sys.argv
+        if any(argument in HELP for argument in argv):
+            parse([argument for argument in argv if argument not in HELP], self.flags, complete=False)
             print(help_text(inspect.getdoc(inspect.getmodule(main)) or "", self.flags))
             return
-        arguments = parse(sys.argv, self.flags)
+        arguments = parse(argv, self.flags)
         flags.FLAGS.mark_as_parsed()  # for the libraries that ask absl
         logging.use_absl_handler()
         logging.set_verbosity(logging.INFO)
@@ -174,6 +178,29 @@ def parse(argv: Sequence[str], values: flags.FlagValues, *, complete: bool = Tru
         if "--traceback" in argv:
             raise
         fail(ValueError(f"the config does not run: {type(error).__name__}: {error}"))
+
+
+def with_config(argv: Sequence[str], default: str) -> list[str]:
+    """The arguments with --config=PATH, `default` where they name none; a missing file ends the command.
+
+    A path that does not exist here is looked for beside the package, where a checkout has its configs. The folder of a
+    config's folder can be imported from, since configs import one another.
+    """
+    argv = list(argv)
+    index = next((i for i, argument in enumerate(argv) if re.match(r"--?config(=|$)", argument)), 0)
+    if not index:
+        argv.insert(1, f"--config={default}")
+    elif "=" not in argv[index] and len(argv) > index + 1:
+        argv[index : index + 2] = [f"--config={argv[index + 1]}"]
+    index = index or 1
+    path = pathlib.Path(argv[index].partition("=")[2])
+    beside = PACKAGE.parent / path
+    found = path if path.is_file() or not beside.is_file() else beside
+    if not found.is_file():
+        fail(ValueError(f"--config {path}: no such file, expected a config, as those in the folder configs"))
+    sys.path.append(str(found.resolve().parents[1]))
+    argv[index] = f"--config={found}"
+    return argv
 
 
 def _in_config(name: str, values: flags.FlagValues) -> str:
