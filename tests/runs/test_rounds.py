@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from yolojax import darknet, export, network, pruning, runs
+from yolojax.reporting import figures
 from yolojax.runs import rounds, setup
 
 
@@ -42,14 +43,17 @@ def test_what_is_gone_scores_below_everything_else():
     np.testing.assert_array_equal(scores["conv_00"], [0.5, -3.0, -2.0])
 
 
-def test_weights_go_in_rounds_by_the_schedule(pruning_recipe, tmp_path):
+def test_weights_go_in_rounds_by_the_schedule(pruning_recipe, tmp_path, monkeypatch):
     settings = pruning_recipe.replace(prune={"method": "weight", "amount": 0.9, "rounds": 4})
     model, _ = open_pruning(settings)
     changes = rounds.weights_while_training(
         model.architecture, amount=0.9, criterion=pruning.CRITERIA["magnitude"], scope="global", rounds=4, seed=0
     )
     assert list(changes(pruning.masked(optax.identity(), pruning.keep_all(model.params)), 16)) == [2, 4, 6, 8]
-    runs.run_pruning(settings, tmp_path)
+    drawn = {}
+    curves = figures.curves
+    monkeypatch.setattr(figures, "curves", lambda *paths, **values: drawn.update(values) or curves(*paths, **values))
+    report = runs.run_pruning(settings, tmp_path)
     _, variables = darknet.load(tmp_path / "model.cfg", tmp_path / "model.weights")
     kernels = np.concatenate([layer["kernel"].ravel() for layer in variables["params"].values()])
     assert np.count_nonzero(kernels == 0) == round(0.9 * kernels.size)
@@ -57,6 +61,11 @@ def test_weights_go_in_rounds_by_the_schedule(pruning_recipe, tmp_path):
     assert sum(
         int(np.unpackbits(packed[name]).sum()) for name in packed if name.endswith("kernel")
     ) == np.count_nonzero(kernels)
+    for row in report.layers:  # of what went while training, not of what would have gone at once
+        assert row.nonzeros == pruning.count_nonzeros(variables["params"][row.name]), row.name
+    original, pruned, retrained = (stage.evaluation.map_11point for stage in report.stages)
+    assert (drawn["unpruned"], drawn["before"], drawn["after"]) == (original, original, retrained)
+    assert pruned != original
 
 
 def test_weights_in_rounds_are_the_same_after_a_stop(pruning_recipe, tmp_path):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from yolojax import data, pruning, training
 from yolojax.files import Json, write_json
@@ -60,7 +60,7 @@ def write(report: Report, eval_set: data.Dataset, workdir: pathlib.Path) -> None
             workdir / "curves.svg",
             quantity=report.stages[0].evaluation.protocol.quantity,
             unpruned=found["original"],
-            before=None if report.settings.prune.restart else _before_training(found),
+            before=_before_training(report.settings.prune, found),
             after=found["retrained"],
         )
     page.write(workdir / "report.md", to_markdown(report))
@@ -128,9 +128,13 @@ def has_pictures(settings: Settings) -> bool:
     return settings.eval.pictures > 0
 
 
-def _before_training(found: dict[str, float]) -> float:
-    """The mAP of the network that the retraining began with, as far as it was measured."""
-    return next(found[name] for name in ("repaired", "removed", "pruned") if name in found)
+def _before_training(settings: PruneSettings, found: Mapping[str, float]) -> float | None:
+    """The mAP of the network that the retraining began with; None for random weights, which nobody measured."""
+    if settings.restart:
+        return None
+    if settings.method == "weight" and settings.rounds > 1:  # weights go while training
+        return found["original"]
+    return found["repaired"] if "repaired" in found else found["pruned"]
 
 
 def _latency(found: Latency | None) -> list[str]:

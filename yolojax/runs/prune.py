@@ -129,7 +129,7 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
         train_set=subject.train_set.description,
         eval_set=subject.eval_set.description,
         stages=stages,
-        layers=pruning.layer_table(model.architecture, masked.variables, masks, left.architecture),
+        layers=pruning.layer_table(model.architecture, model.masked(masks).variables, masks, left.architecture),
         masked_filter_parameters=pruning.masked_filter_parameters(model.params, masks),
         off_grid=None if timed else removing.off_grid(settings, model, scores),
         latency=timed,
