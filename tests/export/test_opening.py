@@ -36,6 +36,8 @@ def test_the_workdir_of_a_run_that_trained_nothing(files):
     (run / "model.names").write_text("\n".join(NAMES))
     model = export.open_model(run)
     assert (model.architecture, model.names) == (helpers.small_architecture(), NAMES)
+    # A config names a .cfg by default, which is another network's.
+    assert export.open_model(run, cfg="third_party/darknet/yolov2-voc.cfg").architecture == model.architecture
 
 
 @pytest.mark.parametrize("name", ["orbax", "safetensors", "compressed"])

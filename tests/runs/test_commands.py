@@ -111,6 +111,7 @@ def test_detect_takes_a_folder_and_skips_what_is_no_picture_in_it(files, tmp_pat
     [
         ([], "no images given; name files or folders"),
         (["missing.jpg"], "missing.jpg: no such image file"),
+        (["./missing.jpg"], "missing.jpg: no such image file"),
         (["a/x.jpg", "a/x.png"], "a/x.jpg and a/x.png are both image a__x; rename one"),
     ],
 )

@@ -16,7 +16,7 @@ def open_model(path: Path, *, cfg: Path = "", names: Path = "") -> Model:
     Args:
       path: a checkpoint folder, a run's workdir, or a file of any format that can be read: `.weights`, safetensors,
         compressed. A file that no other format recognises is taken for Darknet's.
-      cfg: the `.cfg` of a `.weights` file; by default the file of the same name beside it.
+      cfg: the `.cfg` of a `.weights` file; by default the file of the same name beside it. Folders have their own.
       names: a file with one class name per line, in place of the model's own. A file without names takes those in
         the `.names` beside it.
 
@@ -27,7 +27,7 @@ def open_model(path: Path, *, cfg: Path = "", names: Path = "") -> Model:
     if not source.exists():
         raise ValueError(f"{path}: no such file or folder; expected {readable()}")
     if (source / "model.weights").is_file() and not (source / "checkpoints").is_dir():  # a run that trained nothing
-        source = source / "model.weights"
+        source, cfg = source / "model.weights", ""  # its layers lie in it, as in a checkpoint
     entry = next(entry for entry in reversed(FORMATS.values()) if entry.recognises(source))
     if entry.read is None:
         raise ValueError(f"{path} is {entry.what}, which is an output: expected {readable()}")

@@ -29,14 +29,14 @@ def detect_files(
     with a warning.
     """
     protocol = dataclasses.replace(protocol, size=program.size)
-    paths = find_images(images)
+    paths, named = find_images(images), set(map(pathlib.Path, images))
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     names = program.names or tuple(f"class {i}" for i in range(program.architecture.region.classes))
     detector = training.Detector(program, protocol, session=runtimes.choose(runtime, program).load(program))
     results = []
     for name, path in progress(paths.items(), what="detect", unit="img", total=len(paths)):
-        image = read(path, named=str(path) in images)
+        image = read(path, named=path in named)
         if image is None:
             continue
         found = detector(image)
