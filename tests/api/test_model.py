@@ -93,6 +93,20 @@ def test_weights_become_zero_and_stay_so_in_training(folder, model, tmp_path):
     assert (tmp_path / "run" / "metrics.jsonl").exists()
 
 
+def test_a_workdir_goes_on_with_the_same_training_and_refuses_another(folder, model, tmp_path):
+    source, recipe = f"devkit:{folder / 'squares'}", {**STRICT, "workdir": tmp_path / "run"}
+    first = model.train(source, steps=2, **recipe)
+    assert equal(model.train(source, steps=2, **recipe).variables, first.variables)
+    other = model.with_params(jax.tree.map(lambda leaf: leaf * np.float32(0.5), model.params))
+    for again, changes, message in (
+        (other, {}, "SHA-256 of the networks in memory .* is now"),
+        (model, {"learning_rate": 0.5}, r"train\.learning_rate"),
+        (model, {"teacher": other, "distill": 1.0}, "SHA-256 of the networks in memory .* is now"),
+    ):
+        with pytest.raises(ValueError, match=f"holds a run with other settings: .*{message}"):
+            again.train(source, steps=2, **recipe, **changes)
+
+
 def test_it_learns_from_a_teacher_on_pictures_alone(folder, model):
     smaller = model.prune("macs=60%")
     source = str(folder / "squares" / "JPEGImages")

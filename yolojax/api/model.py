@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import os
 import pathlib
-import tempfile
 from typing import Any
 
 import numpy as np
@@ -43,12 +42,12 @@ def open_model(path: Path, *, cfg: Path = "", names: Path = "") -> "Model":
     A `.weights` file needs its .cfg beside it, or as `cfg`; `names` is a file with one class name per line. Raises
     ValueError with what is missing or does not fit.
     """
-    return Model(**vars_of(export.open_model(path, cfg=cfg, names=names)))
+    return wrapped(export.open_model(path, cfg=cfg, names=names))
 
 
-def vars_of(model: network.Model) -> dict[str, Any]:
-    """The fields of a model, without copies."""
-    return {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
+def wrapped(model: network.Model) -> "Model":
+    """The same network as an object, without copies."""
+    return Model(**{field.name: getattr(model, field.name) for field in dataclasses.fields(model)})
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
@@ -98,7 +97,7 @@ class Model(network.Model):
             eval={"size": self.size},
             prune=about,
         )
-        return self._with(runs.prune_model(settings, self, with_images=bool(images)))
+        return wrapped(runs.prune_model(settings, self, with_images=bool(images)))
 
     def train(
         self, source: str, *, steps: int, teacher: network.Model | None = None, workdir: Path = "", **fields: Any
@@ -112,13 +111,11 @@ class Model(network.Model):
           workdir: keeps checkpoints and the log, and the same call goes on from there; by default nothing stays.
           **fields: others of a config's section `train`; by default Adam at 1e-3, cosine, 50 steps of warm-up.
 
-        Raises ValueError for data and fields that are wrong.
+        Raises ValueError for data and fields that are wrong, and for a workdir of another training.
         """
         recipe = {**RECIPE, "warmup_steps": min(WARMUP_STEPS, steps // 2), "steps": steps, **fields}
         settings = Settings().replace(data={"source": source_of(source)}, train=recipe, eval={"size": self.size})
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = pathlib.Path(workdir or scratch)
-            return self._with(runs.train_further(settings, self, folder, teacher=teacher))
+        return wrapped(runs.train_further(settings, self, workdir=workdir, teacher=teacher))
 
     def evaluate(self, source: str, *, split: str = "test", runtime: str = "") -> training.Evaluation:
         """VOC mAP on a split of a data source with labels, by the devkit's protocol; it prints as a table.
@@ -148,9 +145,6 @@ class Model(network.Model):
         Raises ValueError for a suffix that no format has.
         """
         return runs.save(self, path, to=to, **options)
-
-    def _with(self, model: network.Model) -> "Model":
-        return Model(**vars_of(model))
 
     @property
     def _names(self) -> tuple[str, ...]:

@@ -1,15 +1,18 @@
 """Single steps of a run, on a network in memory: no workdir has to stay."""
 
+import contextlib
 import pathlib
 import tempfile
 
 import numpy as np
 
 from yolojax import training
+from yolojax.files import Path
 from yolojax.network import Model
 from yolojax.runs import labels, latency, masking, removing, rounds, setup
 from yolojax.runs.prune import class_names
 from yolojax.runs.train import train_model
+from yolojax.runs.workdir import claim
 from yolojax.settings import Settings, TrainSettings
 
 
@@ -31,11 +34,11 @@ def prune_model(settings: Settings, model: Model, *, with_images: bool) -> Model
         return removing.smaller_model(settings, model, masks, train_set, pathlib.Path(folder))
 
 
-def train_further(settings: Settings, model: Model, workdir: pathlib.Path, *, teacher: Model | None = None) -> Model:
+def train_further(settings: Settings, model: Model, *, workdir: Path = "", teacher: Model | None = None) -> Model:
     """The network after training on `settings.data`; weights that are 0 stay so.
 
-    `workdir` gets checkpoints and the log. Raises ValueError for data without labels, unless the settings take the
-    `teacher` alone.
+    A `workdir` keeps checkpoints and the log, and the same training goes on from there. Raises ValueError for a workdir
+    of another one, and for data without labels, unless the settings take the `teacher` alone.
     """
     settings = setup.with_size(settings, model.architecture)
     about = settings.train
@@ -48,7 +51,13 @@ def train_further(settings: Settings, model: Model, workdir: pathlib.Path, *, te
     training.require_names(model, train_set.names, train_set.description)
     dead = any(not np.all(layer["kernel"]) for layer in model.params.values())
     masks = rounds.masks_of_zeros(model) if dead else None
-    return train_model(settings, model, train_set, workdir, masks, teacher=teacher)
+    networks = [model, teacher] if teacher else [model]
+    with contextlib.ExitStack() as held:
+        if workdir:
+            folder = held.enter_context(claim(settings, workdir, networks=networks))
+        else:
+            folder = pathlib.Path(held.enter_context(tempfile.TemporaryDirectory()))
+        return train_model(settings, model, train_set, folder, masks, teacher=teacher)
 
 
 def _check_teacher(about: TrainSettings, teacher: Model | None) -> None:
