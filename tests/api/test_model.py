@@ -160,6 +160,8 @@ def test_milliseconds_are_of_this_machine(model):
         (lambda model: model.prune("macs=0.1%"), "cannot be met, expected at least"),
         (lambda model: model.prune("macs"), "budget 'macs', expected"),
         (lambda model: model.prune(flor=0.2), "flor"),
+        (lambda model: model.prune(amount=0.2), "budget='macs=50%' and amount=0.2, expected one"),
+        (lambda model: model.train("shapes", steps=1, epochs=2), "steps=1 and epochs=2, expected steps alone"),
         (lambda model: model.prune(repair=True), "needs images, and no data are given"),
         (lambda model: model.prune(images="missing"), "missing"),
         (lambda model: model.train("images:.", steps=1), "has no labels, which training needs"),

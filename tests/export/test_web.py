@@ -140,7 +140,8 @@ def test_names_and_titles_are_text_and_not_html(model, runtime, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "name"), [("runs/small", "small"), ("runs/small/model.weights", "small"), ("a/b.c.weights", "b.c")]
+    ("source", "name"),
+    [("runs/small", "small"), ("runs/small/model.weights", "small"), ("a/b.c.weights", "b.c"), ("", "network")],
 )
 def test_a_network_is_called_after_its_file_or_run(tmp_path, monkeypatch, source, name):
     (tmp_path / "runs" / "small").mkdir(parents=True)

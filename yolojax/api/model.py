@@ -84,12 +84,17 @@ class Model(network.Model):
 
         Args:
           budget: what may be left: `macs=30%`, `latency=5ms`, `params=1M`, `bytes=2MB`; `weights=10%` with
-            `method="weight"`, which leaves the shapes and sets weights to 0.
+            `method="weight"`, which leaves the shapes and sets weights to 0. With "" the `amount` among the fields
+            says how much goes.
           images: what the repair sees, no labels are needed: a folder of pictures, or a data source as `devkit:FOLDER`.
           **fields: others of a config's section `prune`, as in `criterion="fisher"` or `floor=0.2`.
 
         Raises ValueError for a budget that cannot be met, and for fields and images that are wrong.
         """
+        if budget and "amount" in fields:
+            raise ValueError(
+                f"budget={budget!r} and amount={fields['amount']}, expected one; budget='' takes the amount"
+            )
         about = {"budget": budget, "repair": bool(images) and fields.get("method", "filter") == "filter", **fields}
         settings = Settings().replace(
             data={"source": source_of(images)} if images else {},
@@ -113,6 +118,8 @@ class Model(network.Model):
 
         Raises ValueError for data and fields that are wrong, and for a workdir of another training.
         """
+        if "epochs" in fields:
+            raise ValueError(f"steps={steps} and epochs={fields['epochs']}, expected steps alone")
         recipe = {**RECIPE, "warmup_steps": min(WARMUP_STEPS, steps // 2), "steps": steps, **fields}
         settings = Settings().replace(data={"source": source_of(source)}, train=recipe, eval={"size": self.size})
         return wrapped(runs.train_further(settings, self, workdir=workdir, teacher=teacher))

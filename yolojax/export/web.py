@@ -73,12 +73,15 @@ def web_network(
 
 def check_web(architecture: Architecture) -> None:
     """ValueError for a network that a page cannot run: one that does not detect, or reads other pictures than RGB."""
-    if architecture.region and architecture.net.channels != 3:
+    _ = architecture.region  # says itself that there is none
+    if architecture.net.channels != 3:
         raise ValueError(f"[net] has channels={architecture.net.channels}; a page gives RGB pictures, expected 3")
 
 
 def web_name(source: str) -> str:
-    """What a page calls a network: the name of its file, or of the run's workdir."""
+    """What a page calls a network: the name of its file, or of the run's workdir; one from memory has no source."""
+    if not source:
+        return "network"
     path = pathlib.Path(source).resolve()
     return path.parent.name if path.name.startswith("model.") else path.name if path.is_dir() else path.stem
 
@@ -100,7 +103,7 @@ def write_web(folder: Path, networks: Sequence[WebNetwork], *, package: Path = "
         raise ValueError(f"{folder}: a file, expected a folder for the page")
     folder.mkdir(parents=True, exist_ok=True)
     if _recognises(folder):  # perhaps a page of more networks
-        for path in folder.glob("network-[0-9].js"):
+        for path in folder.glob("network-[0-9]*.js"):
             path.unlink()
     for name, text in files.items():
         write_text(folder / name, text)
