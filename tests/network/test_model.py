@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from yolojax import network
-from yolojax.network import Architecture, Convolutional, Model, Net
+from yolojax.network import Architecture, Convolutional, Model, Net, Region
 
 ARCHITECTURE = Architecture(Net(2, 2, 1), (Convolutional(2, batch_normalize=True),))
 PARAMS = {
@@ -62,3 +62,9 @@ def test_masks_that_do_not_fit(masks, message):
         MODEL.masked(masks)
     with pytest.raises(ValueError, match=message):
         network.check_masks(PARAMS, masks)
+
+
+def test_classes_without_names_have_numbers():
+    architecture = Architecture(Net(2, 2), (Convolutional(7), Region(((1.0, 1.0),), 2)))
+    assert network.names_or_numbers(architecture, ("blue", "red")) == ("blue", "red")
+    assert network.names_or_numbers(architecture, ()) == ("class 0", "class 1")

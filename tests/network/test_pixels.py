@@ -38,7 +38,7 @@ def test_one_channel_comes_as_it_is() -> None:
 def test_mistakes() -> None:
     with pytest.raises(ValueError, match=r"^a network of channels=4, expected 3 \(RGB\) or 1 \(grey\) for images$"):
         network.to_input(reading(4), IMAGES)
-    with pytest.raises(
-        ValueError, match=r"images of shape \(3, 6, 5, 2\), expected \(batch, height, width, 3\) or one"
-    ):
-        network.to_input(reading(1), IMAGES[..., :2])
+    for channels, given, wanted in ((1, 2, "3 or 1"), (3, 1, "3")):
+        expected = rf"images of shape \(3, 6, 5, {given}\), expected \(batch, height, width, {wanted}\)$"
+        with pytest.raises(ValueError, match=expected):
+            network.to_input(reading(channels), IMAGES[..., :given])

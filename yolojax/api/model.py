@@ -138,7 +138,8 @@ class Model(network.Model):
             raise ValueError(f"image is {pixels.dtype} of {pixels.shape}, expected uint8 of (height, width, 3), RGB")
         found = self._detector(pixels)
         keep = found.scores >= max(score, LOWEST_SCORE)
-        return Detected(pixels, detection.Detections(*(leaf[keep] for leaf in found)), self._names)
+        names = network.names_or_numbers(self.architecture, self.names)
+        return Detected(pixels, detection.Detections(*(leaf[keep] for leaf in found)), names)
 
     def milliseconds(self, runtime: str = "") -> float:
         """The median time of one image on this machine, in a runtime, by default the fastest that is installed."""
@@ -152,10 +153,6 @@ class Model(network.Model):
         Raises ValueError for a suffix that no format has.
         """
         return runs.save(self, path, to=to, **options)
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return self.names or tuple(f"class {label}" for label in range(self.architecture.region.classes))
 
     @functools.cached_property
     def _program(self) -> runtimes.Program:

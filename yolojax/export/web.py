@@ -16,7 +16,7 @@ from yolojax.export.onnx import Int8Options, onnx_model, with_detections
 from yolojax.export.onnxruntime_web import VERSION, WebRuntime, read_web_runtime
 from yolojax.export.suppression import Suppression
 from yolojax.files import Json, Path, write_text
-from yolojax.network import Architecture, Model
+from yolojax.network import Architecture, Model, names_or_numbers
 
 PAGE = pathlib.Path(__file__).with_name("page")
 AS_THEY_ARE = ("page.css", "picture.js", "drawing.js", "page.js")
@@ -149,6 +149,7 @@ def _packed(data: bytes) -> str:
 def _network(network: WebNetwork, colours: dict[str, str]) -> Json:
     """What the page knows of a network."""
     architecture, params = network.model.architecture, network.model.params
+    names = names_or_numbers(architecture, network.model.names)
     notes, measured = network.notes, network.measured
     if measured:
         notes = (f"mAP on {measured.data}: {measured.protocol}.", *notes)
@@ -161,7 +162,7 @@ def _network(network: WebNetwork, colours: dict[str, str]) -> Json:
         "nonzero": pruning.count_nonzeros(params),
         "bytes": len(network.onnx),
         "numbers": network.numbers,
-        "classes": [{"name": name, "colour": colours[name]} for name in _class_names(network.model)],
+        "classes": [{"name": name, "colour": colours[name]} for name in names],
         "map": measured and {"points": measured.map_11point, "area": measured.map_area},
         "notes": notes,
         "onnx": _packed(network.onnx),
@@ -170,12 +171,9 @@ def _network(network: WebNetwork, colours: dict[str, str]) -> Json:
 
 def _colours(networks: Sequence[WebNetwork]) -> dict[str, str]:
     """#rrggbb of each class, the same in all networks and, with one network, the same as `detect` draws."""
-    names = list(dict.fromkeys(name for network in networks for name in _class_names(network.model)))
+    models = [network.model for network in networks]
+    names = dict.fromkeys(name for model in models for name in names_or_numbers(model.architecture, model.names))
     return {name: "#{:02x}{:02x}{:02x}".format(*detection.colour(i)) for i, name in enumerate(names)}
-
-
-def _class_names(model: Model) -> tuple[str, ...]:
-    return model.names or tuple(f"class {i}" for i in range(model.architecture.region.classes))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ from yolojax.network.layers import (
 )
 from yolojax.network.masking import apply_masks, check_masks
 from yolojax.network.memory import keep_freed_memory
-from yolojax.network.model import Model
+from yolojax.network.model import Model, names_or_numbers
 from yolojax.network.module import (
     apply,
     apply_layer,
@@ -90,6 +90,7 @@ __all__ = [
     "init",
     "keep_freed_memory",
     "leaf_paths",
+    "names_or_numbers",
     "own_size",
     "reorg",
     "to_input",

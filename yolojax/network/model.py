@@ -7,6 +7,11 @@ from yolojax.network.masking import apply_masks
 from yolojax.network.variables import BatchStats, Masks, Params, Variables
 
 
+def names_or_numbers(architecture: Architecture, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the classes; `class 0` and on where there are none. ArchitectureError without a region layer."""
+    return names or tuple(f"class {label}" for label in range(architecture.region.classes))
+
+
 @dataclasses.dataclass(frozen=True)
 class Model:
     """The pair (architecture, variables), its class names (empty where the file has none), images seen."""

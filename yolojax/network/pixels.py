@@ -26,7 +26,8 @@ def to_input(
     if images.shape[-1] == channels:
         return values
     if images.shape[-1] != 3:
-        raise ValueError(f"images of shape {images.shape}, expected (batch, height, width, 3) or one channel")
+        wanted = "3" if channels == 3 else "3 or 1"
+        raise ValueError(f"images of shape {images.shape}, expected (batch, height, width, {wanted})")
     return jnp.sum(values * jnp.asarray(GREY, jnp.float32)[None, None, None], axis=-1, keepdims=True)
 
 

@@ -11,9 +11,9 @@ from yolojax.reporting.entries import Entry, read_run, read_runs
 from yolojax.settings import PruneSettings, Settings
 
 TEXTS = 2  # columns of the table that are text
-# Of the section train: what has a column of its own, or leads nowhere else.
 CAPTION = "Up and left is better. Joined: what no other network here beats."
 NEARLY = 0.95  # of the unpruned network's mAP
+# Of the section train: what has a column of its own, or leads nowhere else.
 NOT_SHOWN = ("steps", "epochs", "log_every", "save_every", "eval_every")
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from yolojax import darknet, export, network
 from yolojax.export import Choice
 from yolojax.files import Json, Path
-from yolojax.runs.page import write_page
 from yolojax.runs.quantize import write_int8
+from yolojax.runs.web import write_page
 
 
 def convert(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from absl import logging
 
-from yolojax import data, detection, runtimes, training
+from yolojax import data, detection, network, runtimes, training
 from yolojax.files import Path, write_json
 from yolojax.progress import progress
 from yolojax.reporting.pictures import write_image
@@ -32,7 +32,7 @@ def detect_files(
     paths, named = find_images(images), set(map(pathlib.Path, images))
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    names = program.names or tuple(f"class {i}" for i in range(program.architecture.region.classes))
+    names = network.names_or_numbers(program.architecture, program.names)
     detector = training.Detector(program, protocol, session=runtimes.choose(runtime, program).load(program))
     results = []
     for name, path in progress(paths.items(), what="detect", unit="img", total=len(paths)):

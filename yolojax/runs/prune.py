@@ -84,7 +84,7 @@ def class_names(settings: Settings, model: Model) -> tuple[str, ...]:
     """The network's; numbers where it has none and the data have no labels to take them from, else ()."""
     if model.names or data.has_labels(settings.data.source):
         return model.names
-    return tuple(f"class {label}" for label in range(model.architecture.region.classes))
+    return network.names_or_numbers(model.architecture, ())
 
 
 def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Path) -> report.Report:
