@@ -31,9 +31,7 @@ def convert(
     Raises:
       ValueError: what is missing, does not fit, or does not go together.
     """
-    if to not in export.FORMATS:
-        raise ValueError(f"--to {to!r}, expected one of {', '.join(export.FORMATS)}")
-    entry = export.FORMATS[to]
+    entry = _entry(to)
     chosen = entry.options(**_chosen(to, options))
     if size and options.get("cutoff"):
         raise ValueError("--size does not go with --cutoff: a file of some layers has no input size")
@@ -50,11 +48,18 @@ def convert(
 def save(model: network.Model, out: Path, *, to: str = "", **options: Choice) -> pathlib.Path:
     """Writes a network as `to`, one of `export.FORMATS`, by default as the suffix of `out` says; returns the path.
 
-    `options` are the format's own, as for `convert`. Raises ValueError for a suffix that no format has.
+    `options` are the format's own, as for `convert`. Raises ValueError for a format or suffix that there is none of, and
+    for options that do not go with it.
     """
-    entry = export.FORMATS[to] if to else export.format_of(out)
+    entry = _entry(to) if to else export.format_of(out)
     chosen = entry.options(**_chosen(entry.name, options))
     return _write(entry, pathlib.Path(out), model, export.Facts(names=model.names), chosen, 0)
+
+
+def _entry(to: str) -> export.Format:
+    if to not in export.FORMATS:
+        raise ValueError(f"--to {to!r}, expected one of {', '.join(export.FORMATS)}")
+    return export.FORMATS[to]
 
 
 def _write(
