@@ -87,6 +87,21 @@ def test_load_backbone_replaces_the_first_layers_alone(tmp_path: pathlib.Path) -
     assert not variables["params"]["conv_00"]["kernel"].any()
 
 
+def test_a_backbone_says_which_layer_is_not_in_its_file(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    variables = _random(SMALL)
+    darknet.write_weights(SMALL, variables, tmp_path / "a.weights")
+    head = network.Convolutional(7, dontload=True)
+    unread = network.Architecture(SMALL.net, (SMALL.layers[0], head, SMALL.layers[2]))
+    fresh = network.init(SMALL, jax.random.key(1))
+    with caplog.at_level("INFO", logger="absl"):
+        loaded = darknet.load_backbone(unread, fresh, tmp_path / "a.weights", 2)
+    chex.assert_trees_all_equal(loaded["params"]["conv_00"], variables["params"]["conv_00"])
+    chex.assert_trees_all_equal(loaded["params"]["conv_01"], fresh["params"]["conv_01"])
+    assert "a.weights: conv_01 not read, as dontload=1 says" in caplog.text
+
+
 def test_load_backbone_checks_the_variables(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ValueError, match="params/conv_00/bias: missing"):
         darknet.load_backbone(SMALL, {"params": {}, "batch_stats": {}}, tmp_path / "none", 1)

@@ -6,7 +6,7 @@ import jax
 from absl import logging
 
 from yolojax.darknet.cfg import format_cfg, read_cfg, write_cfg
-from yolojax.darknet.weights import read_weights, write_weights
+from yolojax.darknet.weights import read_weights, truncated, write_weights
 from yolojax.files import Path
 from yolojax.network import Architecture, Convolutional, Variables, check_variables, init
 
@@ -18,8 +18,8 @@ def load(cfg: Path, weights: Path) -> tuple[Architecture, Variables]:
     is then whole, so that its architecture says it of none.
     """
     architecture = read_cfg(cfg)
-    variables, missing = read_weights(architecture, weights), _not_loaded(architecture)
-    if missing:
+    variables = read_weights(architecture, weights)
+    if missing := _not_loaded(architecture):
         logging.info("%s: %s not read, as dontload=1 says: random values", weights, ", ".join(missing))
         fresh = init(architecture, jax.random.key(0))
         variables = {kind: {**fresh[kind], **variables[kind]} for kind in variables}
@@ -53,8 +53,10 @@ def _all_loaded(architecture: Architecture) -> Architecture:
 def load_backbone(architecture: Architecture, variables: Variables, path: Path, cutoff: int) -> Variables:
     """`variables` with the first `cutoff` layers of a file, whole or truncated: `darknet19_448.conv.23` with 23.
 
-    Convolutions that `dontload` says are not in the file stay as in `variables`.
+    Convolutions that `dontload` says are not in the file stay as in `variables`; the log names them.
     """
     check_variables(architecture, variables)
     backbone = read_weights(architecture, path, cutoff=cutoff)
+    if missing := _not_loaded(truncated(architecture, cutoff)):
+        logging.info("%s: %s not read, as dontload=1 says", path, ", ".join(missing))
     return {collection: {**variables[collection], **backbone[collection]} for collection in backbone}

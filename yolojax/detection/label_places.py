@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Int
+
 
 class Rectangle(NamedTuple):
     """A rectangle in pixels; right and bottom are outside."""
@@ -44,7 +47,7 @@ def place_labels(
             for x in (max(0, min(left, width - wide)),)
         ]
         inside = inside or [Rectangle(0, 0, wide, high)]  # higher than the picture
-        found.append(min(inside, key=lambda place: sum(_overlap(place, other) for other in (*taken, *found))))
+        found.append(inside[int(np.argmin(_covered(inside, [*taken, *found])))])
     return found
 
 
@@ -66,8 +69,10 @@ def _along(box: Rectangle, wide: int, high: int, height: int) -> Iterator[tuple[
             yield box.right - wide, top
 
 
-def _overlap(a: Rectangle, b: Rectangle) -> int:
-    """The area that both cover."""
-    wide = min(a.right, b.right) - max(a.left, b.left)
-    high = min(a.bottom, b.bottom) - max(a.top, b.top)
-    return max(0, wide) * max(0, high)
+def _covered(places: Sequence[Rectangle], others: Sequence[Rectangle]) -> Int[np.ndarray, " places"]:
+    """What each place covers of the others, in pixels; the sum over them."""
+    left, top, right, bottom = np.array(places, np.int64).T[..., None]
+    other = np.array(others, np.int64).reshape(-1, 4).T
+    wide = np.minimum(right, other[2]) - np.maximum(left, other[0])
+    high = np.minimum(bottom, other[3]) - np.maximum(top, other[1])
+    return np.sum(np.maximum(wide, 0) * np.maximum(high, 0), axis=1)

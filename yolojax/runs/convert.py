@@ -48,8 +48,8 @@ def convert(
 def save(model: network.Model, out: Path, *, to: str = "", **options: Choice) -> pathlib.Path:
     """Writes a network as `to`, one of `export.FORMATS`, by default as the suffix of `out` says; returns the path.
 
-    `options` are the format's own, as for `convert`. Raises ValueError for a format or suffix that there is none of, and
-    for options that do not go with it.
+    `options` are the format's own, as for `convert`. Raises ValueError for an unknown format or suffix, and for options
+    that do not go with it.
     """
     entry = _entry(to) if to else export.format_of(out)
     chosen = entry.options(**_chosen(entry.name, options))
