@@ -20,7 +20,7 @@ def load(cfg: Path, weights: Path) -> tuple[Architecture, Variables]:
     architecture = read_cfg(cfg)
     variables = read_weights(architecture, weights)
     if missing := _not_loaded(architecture):
-        logging.info("%s: %s not read, as dontload=1 says: random values", weights, ", ".join(missing))
+        logging.warning("%s: %s not read, as dontload=1 says: random values", weights, ", ".join(missing))
         fresh = init(architecture, jax.random.key(0))
         variables = {kind: {**fresh[kind], **variables[kind]} for kind in variables}
     return _all_loaded(architecture), variables
