@@ -48,8 +48,8 @@ def test_every_kind_of_bad_input(tmp_path, warned):
     folder = write_devkit(tmp_path / "d", files, train=" ".join([*files, "neither"]))
     expected = [
         f"devkit:{folder} train: 1 boxes clipped to the image, 1 boxes of no area dropped, "
-        "1 boxes outside the image dropped, 3 images that cannot be decoded skipped, 3 listed images missing, or "
-        "without an annotation, skipped, 1 objects of an unknown class dropped",
+        "1 boxes outside the image dropped, 3 images that cannot be decoded skipped (first broken), 3 listed images "
+        "missing, or without an annotation, skipped, 1 objects of an unknown class dropped",
         f"devkit:{folder} train: the classes of the data are not those that are wanted\n"
         "  class    objects\n  dog            8\n  unicorn        1  not wanted, dropped",
     ]
@@ -86,7 +86,7 @@ def test_a_split_without_a_usable_image(tmp_path):
     files = {"a": (b"", xml(DOG)), "b": (jpeg(), xml(DOG))}
     folder = write_devkit(tmp_path / "d", files, train="b", val="a", test="")
     with pytest.raises(
-        ValueError, match=r"\(validation\): no usable image \(1 images that cannot be decoded skipped\)"
+        ValueError, match=r"\(validation\): no usable image \(1 images that cannot be decoded skipped \(first a\)\)"
     ):
         open_devkit(folder, "validation")
     with pytest.raises(ValueError, match=r"d has no test split; it has train, validation$"):

@@ -74,7 +74,7 @@ def test_what_is_no_picture_is_skipped_and_counted(tmp_path, warned):
     (tmp_path / "text.png").write_text("not a picture\n")
     dataset = data.open_dataset(f"images:{tmp_path}", "test")
     assert files(dataset) == ["a.jpg", "b.jpg"]
-    assert warned() == [f"images:{tmp_path} test: 2 images that cannot be decoded skipped"]
+    assert warned() == [f"images:{tmp_path} test: 2 images that cannot be decoded skipped (first cut.jpg)"]
 
 
 def test_a_picture_that_goes_away(tmp_path):

@@ -10,12 +10,12 @@ def read_folder(good: Good, name: str):
     return data.open_dataset(f"images:{good.folder / name}", "test")
 
 
-@refused("missing", "error: …photos: no such folder, expected one of pictures")
+@refused("missing", "error: …photos: no such folder, expected a folder of pictures")
 def test_missing(good):
     read_folder(good, "photos")
 
 
-@refused("a file", "error: …m.cfg: no such folder, expected one of pictures")
+@refused("a file", "error: …m.cfg: no such folder, expected a folder of pictures")
 def test_a_file(good):
     read_folder(good, "m.cfg")
 
@@ -35,7 +35,7 @@ def test_only_other_files(good):
 
 @refused(
     "only pictures that cannot be read",
-    "error: …photos (test): no usable image (2 images that cannot be decoded skipped)",
+    "error: …photos (test): no usable image (2 images that cannot be decoded skipped (first …))",
 )
 def test_only_pictures_that_cannot_be_read(good):
     (good.folder / "photos").mkdir()

@@ -172,7 +172,7 @@ def test_training_and_studies_take_the_networks_own_size(recipe, tmp_path):
             ("study", "--config.train.steps=5", "--config.prune.budget=", "--config.prune.repair=0"),
             "which a study needs",
         ),
-        (("prune", "--config.data.source=images:nowhere"), "nowhere: no such folder, expected one of pictures"),
+        (("prune", "--config.data.source=images:nowhere"), "nowhere: no such folder, expected a folder of pictures"),
     ],
 )
 def test_refusals_are_one_line(files, tmp_path, arguments, message):

@@ -20,7 +20,7 @@ def test_other_classes_than_the_data():
     training.require_names(network.Model(architecture, {}), NAMES, "shapes")
     with pytest.raises(ValueError, match="the network detects circle, square, star, cross; blood has RBC, WBC"):
         training.require_names(named, ("RBC", "WBC"), "blood")
-    with pytest.raises(ValueError, match="the network detects 4 classes; blood has RBC, WBC"):
+    with pytest.raises(ValueError, match="the network detects 4 classes; blood has RBC, WBC: take data of"):
         training.require_names(network.Model(architecture, {}), ("RBC", "WBC"), "blood")
 
 

@@ -26,6 +26,7 @@ from absl import logging
 
 from yolojax.detection import Objects
 
+UNREADABLE = "images that cannot be decoded skipped"
 POSES = ("frontal", "rear", "left", "right", "unspecified")
 
 
@@ -62,15 +63,29 @@ class Found(NamedTuple):
 
 
 class Counts(collections.Counter[str]):
-    """How often each decision of the table above was taken; `classes` has the objects of each class, used or not."""
+    """How often each decision of the table above was taken.
+
+    Attributes:
+      classes: the objects of each class, used or not.
+      damaged: the first image that could not be decoded; "" where there is none.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.classes: collections.Counter[str] = collections.Counter()
+        self.damaged = ""
 
     def __str__(self) -> str:
         """One line, "" when all counts are 0."""
-        return ", ".join(f"{count} {what}" for what, count in sorted(self.items()))
+        return ", ".join(
+            f"{count} {what}" + (f" (first {self.damaged})" if what == UNREADABLE else "")
+            for what, count in sorted(self.items())
+        )
+
+    def skip_image(self, name: str) -> None:
+        """Counts an image that cannot be decoded."""
+        self.damaged = self.damaged or name
+        self[UNREADABLE] += 1
 
     def log(self, source: str) -> None:
         """Writes one warning, unless all counts are 0."""

@@ -53,7 +53,7 @@ def examples(listing: Listing, counts: Counts) -> Iterator[tuple[str, Example]]:
             continue
         size = _usable_size(data)
         if size is None:
-            counts["images that cannot be decoded skipped"] += 1
+            counts.skip_image(image_id)
             continue
         found = listing.read_objects(image_id, *size)
         if found is None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Callable, Sequence
 
 import tensorflow_datasets as tfds
@@ -155,7 +156,9 @@ def _parse(spec: str) -> tuple[Source, str]:
     name, _, argument = spec.partition(":")
     source = SOURCES.get(name)
     if source is None or bool(argument) != bool(source.argument):
-        raise ValueError(f"data {spec!r}, expected {_either([source.form for source in SOURCES.values()])}")
+        forms = _either([source.form for source in SOURCES.values()])
+        about = "; say what it holds, as in devkit:" + spec if pathlib.Path(spec).exists() else ""
+        raise ValueError(f"data {spec!r}, expected {forms}{about}")
     return source, argument
 
 

@@ -57,7 +57,7 @@ def list_pictures(folder: Path) -> list[str]:
     """The paths of all pictures below a folder, relative to it and sorted. Raises ValueError when there are none."""
     root = pathlib.Path(folder).expanduser()
     if not root.is_dir():
-        raise ValueError(f"{folder}: no such folder, expected one of pictures")
+        raise ValueError(f"{folder}: no such folder, expected a folder of pictures")
     found = folders.list_pictures(root)
     if not found:
         suffixes = ", ".join(folders.SUFFIXES)
@@ -69,7 +69,7 @@ def _is_usable(path: pathlib.Path, counts: Counts) -> bool:
     data = read_if_there(path, MAX_IMAGE_BYTES)
     if data is not None and is_whole(data):
         return True
-    counts["images that cannot be decoded skipped"] += 1
+    counts.skip_image(path.name)
     return False
 
 

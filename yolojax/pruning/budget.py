@@ -23,7 +23,7 @@ LATENCY = "latency"
 WEIGHT_UNITS = ("weights", "params", "bytes")
 SUFFIXES: Mapping[str, float] = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
 TIMES: Mapping[str, float] = {"s": 1.0, "ms": 1e-3}
-TEXT = re.compile(r"(?P<unit>[a-z]+)=(?P<number>[0-9]*\.?[0-9]+)(?P<suffix>%|m?s|[KMG]?)B?")
+TEXT = re.compile(r"(?P<unit>[a-z]+)=(?P<number>[0-9]*\.?[0-9]+)(?P<suffix>%|m?s|[kKMG]?)B?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ def parse_budget(text: str) -> Budget:
     if found is None or found["unit"] not in (*COSTS, LATENCY):
         units = " or ".join((*COSTS, LATENCY))
         raise ValueError(f"budget {text!r}, expected {units} and how much, as in macs=30% or params=1M")
-    unit, suffix = found["unit"], found["suffix"]
+    unit, suffix = found["unit"], found["suffix"].replace("k", "K")
     suffixes = {"%": 0.01, **(TIMES if unit == LATENCY else SUFFIXES)}
     if suffix not in suffixes:
         raise ValueError(f"budget {text!r}, expected {unit} in {', '.join(filter(None, suffixes))}")

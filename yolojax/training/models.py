@@ -11,7 +11,10 @@ def require_names(model: Model | runtimes.Program, names: tuple[str, ...], sourc
     classes = model.architecture.region.classes
     if classes != len(names) or (model.names and model.names != names):
         has = ", ".join(model.names) if model.names else f"{classes} classes"
-        raise ValueError(f"the network detects {has}; {source} has {', '.join(names)}")
+        raise ValueError(
+            f"the network detects {has}; {source} has {', '.join(names)}: take data of the network's classes, or first "
+            "train it on these, by python -m yolojax.train with model.start"
+        )
 
 
 def new_head(
