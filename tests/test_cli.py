@@ -68,6 +68,10 @@ def test_a_command_runs_with_what_follows_its_name(monkeypatch, capfd):
         (("prune", "--model", "x"), "error: Unknown command line flag 'model'. Did you mean --config.model.start?"),
         (("train", "--steps=5"), "error: Unknown command line flag 'steps'. Did you mean --config.train.steps?"),
         (("prune", "--config", "x.py"), "error: --config x.py: no such file, expected a config, as those in "),
+        (
+            ("prune", "--config=configs/repair.py", "--config.prune.amount=0.3"),
+            "error: prune.amount has no effect beside the config's prune.budget=macs=50%; set that, or add",
+        ),
         (("detect", "--steps=5"), "error: Unknown command line flag 'steps'"),
     ],
 )
@@ -86,3 +90,10 @@ def test_a_config_of_the_checkout_is_found_from_anywhere(monkeypatch, capfd, tmp
     assert code == 0
     assert "--config.prune.floor=0.25 " in out
     assert not given or "--config.prune.budget='macs=50%'" in out
+
+
+def test_an_amount_in_place_of_the_configs_budget(monkeypatch, capfd):
+    fields = ("--config=configs/repair.py", "--config.prune.amount=0.3", "--config.prune.budget=")
+    code, out, _ = run(monkeypatch, capfd, "prune", *fields, "--help")
+    assert code == 0
+    assert "--config.prune.budget=" in out

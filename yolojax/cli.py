@@ -159,7 +159,10 @@ def help_text(about: str, values: flags.FlagValues) -> str:
 def parse(argv: Sequence[str], values: flags.FlagValues, *, complete: bool = True) -> list[str]:
     """The arguments that are not flags; a mistake ends the command. Unless `complete`, required ones may be missing."""
     try:
-        return values(argv)[1:]
+        arguments = values(argv)[1:]
+        if "config" in values:
+            _check_overrides(values["config"])
+        return arguments
     except (AttributeError, KeyError) as error:
         if str(error)[:1] not in QUOTES:
             fail(error)
@@ -201,6 +204,19 @@ def with_config(argv: Sequence[str], default: str) -> list[str]:
     sys.path.append(str(found.resolve().parents[1]))
     argv[index] = f"--config={found}"
     return argv
+
+
+def _check_overrides(flag: flags.Flag) -> None:
+    """Ends the command where the amount was given and a budget of the config takes its place."""
+    if "prune.amount" not in config_flags.get_override_values(flag):
+        return
+    if budget := flag.value.prune.budget:
+        fail(
+            ValueError(
+                f"prune.amount has no effect beside the config's prune.budget={budget}; set that, or add "
+                "--config.prune.budget= for no budget"
+            )
+        )
 
 
 def _in_config(name: str, values: flags.FlagValues) -> str:
