@@ -73,6 +73,8 @@ def test_a_command_runs_with_what_follows_its_name(monkeypatch, capfd):
             "error: prune.amount has no effect beside the config's prune.budget=macs=50%; set that, or add",
         ),
         (("detect", "--steps=5"), "error: Unknown command line flag 'steps'"),
+        (("detect", "photo.jpg"), "error: --model is missing; see --help"),
+        (("convert", "--model=m.weights", "--to=tflite", "--out=m"), "error: flag --to=tflite: value should be one of"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_what_was_meant(monkeypatch, capfd, arguments, message):

@@ -10,7 +10,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import jax
 import ml_collections
@@ -161,7 +161,7 @@ def parse(argv: Sequence[str], values: flags.FlagValues, *, complete: bool = Tru
     try:
         arguments = values(argv)[1:]
         if "config" in values:
-            _check_overrides(values["config"])
+            _check_overrides(values["config"], values["config"].value)
         return arguments
     except (AttributeError, KeyError) as error:
         if str(error)[:1] not in QUOTES:
@@ -172,9 +172,10 @@ def parse(argv: Sequence[str], values: flags.FlagValues, *, complete: bool = Tru
     except flags.UnrecognizedFlagError as error:
         fail(ValueError(f"{error}{_in_config(error.flagname, values)}"))
     except flags.Error as error:
-        if complete:
-            fail(error)
-        return []
+        if not complete:
+            return []
+        missing = [name for name in values if f"Flag --{name} must have a value" in str(error)]
+        fail(ValueError(f"--{missing[0]} is missing; see --help") if missing else error)
     except OSError as error:
         fail(error)
     except Exception as error:  # a config is a program, and raises what it likes
@@ -206,11 +207,11 @@ def with_config(argv: Sequence[str], default: str) -> list[str]:
     return argv
 
 
-def _check_overrides(flag: flags.Flag) -> None:
+def _check_overrides(flag: flags.Flag, config: Any) -> None:
     """Ends the command where the amount was given and a budget of the config takes its place."""
     if "prune.amount" not in config_flags.get_override_values(flag):
         return
-    if budget := flag.value.prune.budget:
+    if budget := config.prune.budget:
         fail(
             ValueError(
                 f"prune.amount has no effect beside the config's prune.budget={budget}; set that, or add "

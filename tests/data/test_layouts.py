@@ -157,8 +157,8 @@ def test_what_is_wrong_is_counted_as_in_a_devkit(tmp_path, warned):
     assert warned() == [
         f"{folder} (train): 2 images without a file of labels have no objects",
         f"yolo:{folder} train: 1 boxes clipped to the image, 1 boxes of no area dropped, 1 boxes outside the image "
-        "dropped, 1 images that cannot be decoded skipped (first cut), 1 listed images missing, or without an annotation, "
-        "skipped",
+        "dropped, 1 images that cannot be decoded skipped (first cut), 1 listed images missing, or without an "
+        "annotation, skipped",
     ]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser import opened
 from tests.reporting.conftest import stage
+from yolojax import training
 from yolojax.reporting import comparison, entries
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -47,6 +48,19 @@ def test_the_table(runs, tmp_path):
     assert found["control"]["what was done"] == "nothing pruned, seed=0"
     assert [line.split("  ")[0] for line in text.splitlines()[4:9]] == list(found)
     assert "Shares are of unpruned, mAP 0.8000" in text
+
+
+def test_without_labels_it_is_agreement(make_run, tmp_path):
+    run, protocol = make_run("half", {"repaired": stage(1e9, 0.78)}), training.Protocol(32, agreement=True)
+    report = json.loads((run / "report.json").read_text())
+    for found in report["stages"].values():
+        found["evaluation"]["protocol_text"] = str(protocol)
+    (run / "report.json").write_text(json.dumps(report))
+    text = comparison.compare([run], tmp_path / "out")
+    page = (tmp_path / "out" / "compare.md").read_text()
+    assert cells(page)["half (repaired)"]["agreement (11-point)"] == "0.7800"
+    assert "agreement against MACs" in page
+    assert "mAP" not in page + text
 
 
 def test_shares_of_a_baseline(runs, tmp_path):

@@ -99,11 +99,13 @@ def test_detect_takes_a_folder_and_skips_what_is_no_picture_in_it(files, tmp_pat
     (tmp_path / "a" / "broken.JPG").write_text("no picture")
     (tmp_path / "a" / "notes.txt").write_text("no picture either")
     program = runtimes.open_program(files / "m.weights")
-    runs.detect_files(program, [str(tmp_path / "a")], tmp_path / "out", training.Protocol(size=32))
+    with caplog.at_level("INFO", logger="absl"):
+        runs.detect_files(program, [str(tmp_path / "a")], tmp_path / "out", training.Protocol(size=32))
     found = json.loads((tmp_path / "out" / "detections.json").read_text())["images"]
     assert [entry["image"] for entry in found] == [str(tmp_path / "a/b/x.jpg"), str(tmp_path / "a/x.jpg")]
     assert len(list((tmp_path / "out").glob("*.png"))) == 2
     assert "broken.JPG: cannot be decoded" in caplog.text
+    assert "numbers stand for them" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from tests import helpers
 from yolojax import darknet, export, network, runs, runtimes, training
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -43,6 +44,15 @@ def test_the_card_has_the_maps_of_the_run(trained, tmp_path):
     assert f"{evaluation['map_11point']:.4f} (11-point), {evaluation['map_area']:.4f} (area)" in text
     assert f"on {source} test (10 images), measured by yolojax: {evaluation['protocol_text']}." in text
     assert f"from `{trained}`" in text
+
+
+def test_int8_is_calibrated_where_one_list_has_all_training_images(trained, tmp_path):
+    folder = helpers.make_devkit(tmp_path / "squares")
+    for split in ("train", "val"):
+        (folder / "ImageSets" / "Main" / f"{split}.txt").unlink()
+    source, out = f"devkit:{folder}", tmp_path / "m.onnx"
+    runs.convert(str(trained), "onnx", str(out), int8=True, calibrate=source, calibrate_images=2)
+    assert f"calibrated on 2 images of {source} trainval" in export.card_path(out).read_text()
 
 
 @pytest.mark.parametrize("nms", [False, True])

@@ -87,6 +87,7 @@ def test_the_log_says_what_the_numbers_are(unlabelled, tmp_path, caplog):
     caplog.set_level("INFO", "absl")
     runs.run_pruning(unlabelled.replace(prune={"repair": False}), tmp_path)
     texts = [record.getMessage() for record in caplog.records]
+    assert texts.count("the network has no class names, so numbers stand for them; data.names=FILE gives some") == 1
     assert [text for text in texts if text.endswith("are agreement with the unpruned network, not mAP against labels")]
     assert [text[:19] for text in texts if "(11-point)" in text] == [
         "original: agreement",

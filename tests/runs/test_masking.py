@@ -44,6 +44,12 @@ def test_what_stays_is_said_in_one_line(caplog):
     ]
 
 
+@pytest.mark.parametrize(("budget", "met"), [("params=1M", True), ("params=100%", True), ("macs=60%", False)])
+def test_a_budget_that_the_network_meets_is_said(budget, met, caplog):
+    masking.check(PruneSettings(budget=budget), MODEL, 32)
+    assert [f"{budget}: the network has " in message for message in caplog.messages] == [True] * met
+
+
 @pytest.mark.parametrize("fragile", ["conv_02", "conv_11"])
 def test_a_budget_by_sensitivity_spares_the_layer_that_bears_nothing(tmp_path, fragile):
     analysis = write_analysis(tmp_path, fragile)

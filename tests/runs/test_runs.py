@@ -79,7 +79,7 @@ def test_a_run_ends_with_a_short_table_and_where_its_page_is(filter_run, pruning
     _, report = filter_run
     runs.run_training(pruning_recipe.replace(train={"steps": 1}), tmp_path / "trained")
     *table, page = capsys.readouterr().out.strip().splitlines()
-    assert table[0].split() == ["network", "MACs", "parameters", "MB", "mAP"]
+    assert table[0].split() == ["network", "MACs", "parameters", "compressed", "MB", "mAP"]
     assert table[1].split()[0] == "trained"
     assert page == f"see {tmp_path / 'trained' / 'report.html'}"
     lines = stages.summary(report.stages, tmp_path / "report.html").strip().splitlines()

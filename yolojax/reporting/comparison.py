@@ -39,9 +39,8 @@ def compare(paths: Sequence[Path], out: Path, *, baseline: str = "", stages: boo
     for number, found in enumerate(groups(entries)):
         shown, picture = in_order(with_unpruned(found)), f"pareto{number + 1 if number else ''}.svg"
         pareto.figure(shown, folder / picture)
-        header, rows = table(shown)
         about = [f"{found[0].data}; {found[0].protocol}", *shares_of(shown)]
-        texts += [*about, "", *markdown.aligned(header, rows, texts=TEXTS), ""]
+        texts += [*about, "", *short_table(shown), ""]
         lines += [f"## {found[0].data}", "", *verdict(shown), *page_table(shown), ""]
         lines += [*(f"- {line}." for line in (found[0].protocol, *shares_of(shown))), ""]
         lines += [f'![{pareto.title(shown)}]({picture} "{CAPTION}")', ""]
@@ -85,8 +84,9 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
 def table(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
     """Header and rows, the entries in the order given; a column that says nothing of any is left out."""
     spread_of_settings = differing([entry.config["train"] for entry in entries if entry.config and entry.retrained])
-    header = ["run", "what was done", "mAP (11-point)", "mAP (area)", "of unpruned", "MACs", "of MACs", "ms"]
-    header += ["parameters", "not 0", ".weights MB", "compressed MB", "steps", "seconds", "best for"]
+    quantity = entries[0].quantity
+    header = ["run", "what was done", f"{quantity} (11-point)", f"{quantity} (area)", "of unpruned", "MACs", "of MACs"]
+    header += ["ms", "parameters", "not 0", ".weights MB", "compressed MB", "steps", "seconds", "best for"]
     costs = pareto.costs(entries)
     beaten = [pareto.dominated(entries, cost.of) for cost in costs]
     rows = []
@@ -122,9 +122,10 @@ def verdict(entries: Sequence[Entry]) -> list[str]:
         return []
     good = [found for found in known if found[1] >= NEARLY]
     entry, kept, cost = min(good, key=lambda found: found[2]) if good else max(known, key=lambda found: found[1])
-    least = f"{NEARLY:.0%} of the mAP"
+    quantity = entry.quantity
+    least = f"{NEARLY:.0%} of the {quantity}"
     start = f"The fewest MACs at {least} or more" if good else f"None keeps {least}; the nearest"
-    return [f"**{start}: {pareto.label(entry)}, {cost:.0%} of the MACs and {kept:.1%} of the mAP.**", ""]
+    return [f"**{start}: {pareto.label(entry)}, {cost:.0%} of the MACs and {kept:.1%} of the {quantity}.**", ""]
 
 
 def page_table(entries: Sequence[Entry]) -> list[str]:
@@ -137,7 +138,17 @@ def page_table(entries: Sequence[Entry]) -> list[str]:
 
 def short_table(entries: Sequence[Entry]) -> list[str]:
     """What fits on a terminal."""
-    wanted = ("run", "mAP (11-point)", "of unpruned", "MACs", "of MACs", "ms", "not 0", "compressed MB", "best for")
+    wanted = (
+        "run",
+        f"{entries[0].quantity} (11-point)",
+        "of unpruned",
+        "MACs",
+        "of MACs",
+        "ms",
+        "not 0",
+        "compressed MB",
+        "best for",
+    )
     header, rows = table(entries)
     columns = [header.index(name) for name in wanted if name in header]
     return markdown.aligned([header[i] for i in columns], [[row[i] for i in columns] for row in rows])
@@ -148,7 +159,7 @@ def shares_of(entries: Sequence[Entry]) -> list[str]:
     found = {_numbers(entry.unpruned): entry.unpruned for entry in entries if entry.unpruned}
     if len(found) > 1:
         return ["Shares are of each run's own unpruned network"]
-    return [f"Shares are of {pareto.label(one)}, mAP {one.map_11point:.4f}" for one in found.values()]
+    return [f"Shares are of {pareto.label(one)}, {one.quantity} {one.map_11point:.4f}" for one in found.values()]
 
 
 def how(entry: Entry, training: Collection[str] = ()) -> str:

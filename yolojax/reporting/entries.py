@@ -60,6 +60,11 @@ class Entry:
     spread: float | None = None
 
     @property
+    def quantity(self) -> str:
+        """What its mAP is called: without labels it is agreement with the unpruned network."""
+        return "agreement" if training.WITHOUT_LABELS in self.protocol else "mAP"
+
+    @property
     def map_share(self) -> float | None:
         """The share of the unpruned network's mAP (11-point)."""
         return self.map_11point / self.unpruned.map_11point if self.unpruned and self.unpruned.map_11point else None

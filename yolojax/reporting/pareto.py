@@ -42,7 +42,7 @@ def costs(entries: Sequence[Entry]) -> tuple[Cost, ...]:
 def title(entries: Sequence[Entry]) -> str:
     """What the figure shows."""
     *first, last = [cost.name for cost in costs(entries)]
-    return f"mAP against {', '.join(first)} and {last}"
+    return f"{entries[0].quantity} against {', '.join(first)} and {last}"
 
 
 def dominated(entries: Sequence[Entry], cost: Callable[[Entry], float]) -> tuple[bool, ...]:
@@ -62,7 +62,7 @@ def figure(entries: Sequence[Entry], path: pathlib.Path) -> None:
     drawing = Figure(figsize=(4.6 * len(shown), 4.2), layout="constrained")
     panels = drawing.subplots(1, len(shown), sharey=True)
     texts = [_panel(axes, entries, cost) for axes, cost in zip(panels, shown, strict=True)]
-    panels[0].set(ylabel="mAP (11-point)")
+    panels[0].set(ylabel=f"{entries[0].quantity} (11-point)")
     drawing.draw_without_rendering()  # from here on it is known where things are
     for axes, labels in zip(panels, texts, strict=True):
         _spread(axes, labels, drawing.dpi)

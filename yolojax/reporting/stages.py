@@ -87,7 +87,7 @@ def verdict(stages: Sequence[Stage]) -> str:
     if before:
         parts.append(f"{after / before:.0%} of the {first.evaluation.protocol.quantity}")
     if first.compressed_bytes and last.compressed_bytes:
-        parts.append(f"{last.compressed_bytes / first.weights_bytes:.1%} of the bytes")
+        parts.append(f"compressed {last.compressed_bytes / first.weights_bytes:.1%} of the .weights")
     return ", ".join(parts) + "."
 
 
@@ -116,13 +116,15 @@ def table(stages: Sequence[Stage]) -> list[str]:
 
 def short_table(stages: Sequence[Stage]) -> list[str]:
     """What fits on a terminal."""
-    header = ["network", "MACs", "parameters", "MB", "ms", stages[0].evaluation.protocol.quantity]
+    compressed = all(stage.compressed_bytes for stage in stages)
+    size = "compressed MB" if compressed else ".weights MB"
+    header = ["network", "MACs", "parameters", size, "ms", stages[0].evaluation.protocol.quantity]
     rows = [
         [
             stage.name,
             f"{stage.macs / 1e9:.3f} G",
             f"{stage.nonzero:,}",
-            megabytes(stage.compressed_bytes or stage.weights_bytes),
+            megabytes(stage.compressed_bytes if compressed else stage.weights_bytes),
             stage.milliseconds,
             f"{stage.evaluation.map_11point:.4f}",
         ]

@@ -32,6 +32,8 @@ def detect_files(
     paths, named = find_images(images), set(map(pathlib.Path, images))
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
+    if not program.names:
+        logging.info("the network has no class names, so numbers stand for them; --names FILE gives some")
     names = network.names_or_numbers(program.architecture, program.names)
     detector = training.Detector(program, protocol, session=runtimes.choose(runtime, program).load(program))
     results = []

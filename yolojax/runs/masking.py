@@ -124,6 +124,8 @@ def check(settings: PruneSettings, model: Model, size: int) -> None:
         settings = dataclasses.replace(settings, criterion="", scope=settings.chosen_scope)
     scores = make_scores(settings, model)
     if not settings.budget or settings.kind == "filter":
+        if settings.budget:
+            _warn_where_met(settings, model.architecture, size)
         make_masks(settings, model, scores, size=size)
         return
     budget = pruning.parse_budget(settings.budget)
@@ -135,6 +137,13 @@ def check(settings: PruneSettings, model: Model, size: int) -> None:
         target=budget.target(model.architecture, size),
         scope=settings.chosen_scope,
     )
+
+
+def _warn_where_met(settings: PruneSettings, architecture: Architecture, size: int) -> None:
+    """Says that nothing goes, where the unpruned network is within the budget."""
+    cost, target = _cost(settings, architecture, size)
+    if (whole := cost(architecture)) <= target:
+        logging.warning("%s: the network has %s already, so nothing goes", settings.budget, f"{whole:,.6g}")
 
 
 def read_amounts(settings: PruneSettings, architecture: Architecture) -> dict[str, float]:

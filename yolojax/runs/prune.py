@@ -8,6 +8,7 @@ import time
 
 import jax
 import numpy as np
+from absl import logging
 
 from yolojax import data, export, network, pruning, training
 from yolojax.files import Path
@@ -84,6 +85,7 @@ def class_names(settings: Settings, model: Model) -> tuple[str, ...]:
     """The network's; numbers where it has none and the data have no labels to take them from, else ()."""
     if model.names or data.has_labels(settings.data.source):
         return model.names
+    logging.info("the network has no class names, so numbers stand for them; data.names=FILE gives some")
     return network.names_or_numbers(model.architecture, ())
 
 

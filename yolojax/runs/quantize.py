@@ -58,8 +58,12 @@ def int8_onnx(model: Model, facts: export.Facts, options: export.Int8Options) ->
 def calibration_images(
     spec: str, model: Model, count: int
 ) -> tuple[Float32[np.ndarray, "count channels height width"], str]:
-    """`count` images of the training split, all where it has fewer, read as evaluation does, and what the split is."""
-    dataset = data.open_dataset(spec, "train", names=model.names or None)
+    """`count` images of the training split, all where it has fewer, read as evaluation does, and what the split is.
+
+    Of data whose training images come with those for validation, in one list, it takes these.
+    """
+    split = "train" if "train" in data.find_splits(spec) else "trainval"
+    dataset = data.open_dataset(spec, split, names=model.names or None)
     chosen = np.sort(np.random.default_rng(SEED).permutation(len(dataset))[:count])
     part = dataclasses.replace(dataset, source=[dataset.source[int(index)] for index in chosen])
     batches = data.eval_batches(part, batch_size=1, size=model.architecture.net.width)

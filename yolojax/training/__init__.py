@@ -9,7 +9,7 @@ from yolojax.training.distillation import (
     make_teacher,
     map_distance,
 )
-from yolojax.training.evaluation import AGREEMENT, Evaluation, Evaluator, Matching, Protocol, score
+from yolojax.training.evaluation import AGREEMENT, WITHOUT_LABELS, Evaluation, Evaluator, Matching, Protocol, score
 from yolojax.training.loop import LoopSettings, fit
 from yolojax.training.losses import LOSSES, LossFn, region_loss
 from yolojax.training.metrics import read_metrics
@@ -30,6 +30,7 @@ __all__ = [
     "LOSSES",
     "OPTIMIZERS",
     "SCHEDULES",
+    "WITHOUT_LABELS",
     "Checkpoints",
     "Detector",
     "Evaluation",

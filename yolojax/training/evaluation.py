@@ -17,6 +17,7 @@ from yolojax.training import parallel
 from yolojax.training.sessions import session_step
 
 AGREED_FROM = 0.25  # the score from which what a network finds stands in for labels
+WITHOUT_LABELS = "without labels"  # what the text of such a protocol has
 AGREEMENT = "agreement with the unpruned network, not mAP against labels"
 
 
@@ -71,7 +72,7 @@ class Protocol(Matching):
         if not self.agreement:
             return ""
         least = max(AGREED_FROM, self.score_threshold)
-        return f", without labels: against what the unpruned network finds at confidence >= {least}"
+        return f", {WITHOUT_LABELS}: against what the unpruned network finds at confidence >= {least}"
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
