@@ -30,6 +30,7 @@ ORDER = [
     "network",
     "progress",
     "files",
+    "quiet",
 ]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
 

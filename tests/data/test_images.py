@@ -55,5 +55,7 @@ def test_read_image(tmp_path):
     assert read_image(tmp_path / "a.png").tolist() == PIXELS.tolist()
     with pytest.raises(ValueError, match=r"b.jpg: cannot be decoded, expected a JPEG or PNG"):
         read_image(tmp_path / "b.jpg")
+    with pytest.raises(ValueError, match=r" is a folder, expected a JPEG or PNG image"):
+        read_image(tmp_path)
     with pytest.raises(ValueError, match=r"c.jpg: no such image file"):
         read_image(tmp_path / "c.jpg")

@@ -113,6 +113,8 @@ def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
 
     Raises ValueError when the file is missing, is not an image, ends too early, or is too large to decode.
     """
+    if pathlib.Path(path).is_dir():
+        raise ValueError(f"{path} is a folder, expected a JPEG or PNG image")
     if not pathlib.Path(path).is_file():
         raise ValueError(f"{path}: no such image file")
     data = read_bytes(path, MAX_IMAGE_BYTES, "a JPEG or PNG image")

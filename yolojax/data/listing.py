@@ -11,6 +11,7 @@ from yolojax import darknet
 from yolojax.data.annotations import Counts, Found, clean_objects
 from yolojax.data.images import decode_image, is_whole
 from yolojax.data.records import Example, dataset_info, example, recorded_counts
+from yolojax.quiet import quiet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,9 @@ def listing_builder(kind: str, listing: Listing, data_dir: str | None) -> tfds.c
     files = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
     content = (listing.source, listing.split, tuple(listing.names), list(listing.image_ids), files)
     fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
-    return ListingBuilder(config=ListingConfig(name=fingerprint, kind=kind, listing=listing), data_dir=data_dir)
+    config = ListingConfig(name=fingerprint, kind=kind, listing=listing)
+    with quiet():  # TFDS warns of each configuration that its class does not list
+        return ListingBuilder(config=config, data_dir=data_dir)
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -14,6 +14,7 @@ from yolojax.export.checks import check_values
 from yolojax.export.format import Format, option
 from yolojax.files import Path
 from yolojax.network import Model
+from yolojax.quiet import quiet
 
 
 def save_model(path: Path, model: Model) -> None:
@@ -41,7 +42,9 @@ def load_model(path: Path) -> Model:
     # Without this check CheckpointManager makes the folder.
     if not folder.is_dir():
         raise ValueError(f"{path}: no such checkpoint folder")
-    with ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(read_only=True)) as manager:
+    with quiet():
+        reader = ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(read_only=True))
+    with reader as manager:
         step = manager.latest_step()
         if step is None:
             raise ValueError(f"{path}: holds no checkpoint; expected a folder with one folder per step")
