@@ -41,7 +41,8 @@ def load_model(path: Path) -> Model:
     # Without this check CheckpointManager makes the folder.
     if not folder.is_dir():
         raise ValueError(f"{path}: no such checkpoint folder")
-    with ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(read_only=True)) as manager:
+    # Not read_only, of which Orbax warns three times whoever asks for it; nothing here writes.
+    with ocp.CheckpointManager(folder, options=ocp.CheckpointManagerOptions(create=False)) as manager:
         step = manager.latest_step()
         if step is None:
             raise ValueError(f"{path}: holds no checkpoint; expected a folder with one folder per step")
