@@ -101,7 +101,12 @@ class ListingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
 
     def __init__(self, *, config: ListingConfig, data_dir: str | None = None, version: str | None = None):
         self.name = f"yolojax_{config.kind}"
+        self._config = config
         super().__init__(config=config, data_dir=data_dir, version=version)
+
+    def get_builder_config(self, name: str, version: str | None = None) -> ListingConfig:
+        """The config itself: TFDS warns of one that is not of the class, and here each builder has its own."""
+        return self._config
 
     def _info(self) -> tfds.core.DatasetInfo:
         return dataset_info(self, self.builder_config.listing.names)
