@@ -1,5 +1,7 @@
 """The object gives what the functions below it give."""
 
+import dataclasses
+
 import cv2
 import jax
 import numpy as np
@@ -154,7 +156,9 @@ def test_it_finds_what_a_detector_finds(folder, model, tmp_path):
     assert repr(found).startswith(f"{len(found)} objects in ")
     found.save(tmp_path / "found.png")
     np.testing.assert_array_equal(data.read_image(tmp_path / "found.png"), found.draw())
-    assert len(model.detect(found.image, score=1.0)) == 0
+    assert repr(model.detect(found.image, score=1.0)) == "0 objects in 72x64 pixels"
+    best = detection.Detections(*(leaf[:1] for leaf in found.found))
+    assert repr(dataclasses.replace(found, found=best)).startswith("1 object in 72x64 pixels\n")
 
 
 def test_the_suffix_settles_the_format(model, tmp_path):
