@@ -31,7 +31,7 @@ def test_a_subpackage_is_there_when_it_is_first_used():
 
 def test_dir_names_every_subpackage_and_the_version():
     subpackages = {module.name for module in pkgutil.iter_modules(yolojax.__path__) if module.ispkg}
-    assert set(dir(yolojax)) == subpackages | {"__version__", "open"}
+    assert set(dir(yolojax)) == subpackages | {"__version__", "new", "open"}
     for name in subpackages:
         assert getattr(yolojax, name).__name__ == f"yolojax.{name}"
 

@@ -1,6 +1,7 @@
 """yolojax: prune YOLOv2 in JAX as plain pytrees, and take the smaller network elsewhere.
 
-`yolojax.open("my.weights")` is a network that prunes, trains, measures, finds and saves itself (`yolojax.api`).
+`yolojax.open("my.weights")` is a network that prunes, trains, measures, finds and saves itself, `yolojax.new` one that
+has learned nothing (`yolojax.api`).
 `import yolojax` loads nothing heavy; each subpackage is imported when it is first used, as in
 `yolojax.pruning.weight_masks`.
 """
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
         studies,
         training,
     )
+    from yolojax.api import new_model as new
     from yolojax.api import open_model as open
 
 __version__ = "0.1.0"
+
+OBJECT = {"new": "new_model", "open": "open_model"}  # functions of `yolojax.api`, by their short names
 
 __all__ = [
     "__version__",
@@ -40,6 +44,7 @@ __all__ = [
     "export",
     "inspection",
     "network",
+    "new",
     "open",
     "pruning",
     "reporting",
@@ -52,8 +57,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType | Callable[..., "api.Model"]:
-    if name == "open":
-        return importlib.import_module("yolojax.api").open_model
+    if name in OBJECT:
+        return getattr(importlib.import_module("yolojax.api"), OBJECT[name])
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,7 @@
 """The object gives what the functions below it give."""
 
+import dataclasses
+
 import cv2
 import jax
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 import yolojax
 from tests import helpers
-from yolojax import darknet, data, export, network, pruning, runs, runtimes, training
+from yolojax import darknet, data, detection, export, network, pruning, runs, runtimes, training
 
 # optax's Adam and cosine promote types, which the tests forbid.
 STRICT = {"batch_size": 4, "optimizer": "sgd", "schedule": "constant"}
@@ -43,6 +45,23 @@ def test_it_opens_what_export_opens(folder, model):
     assert model.names == ("blue", "red")
     assert isinstance(model, network.Model)
     assert model.size == 32
+
+
+def test_a_new_one_is_for_the_classes_and_shapes_of_its_data(folder):
+    source = f"devkit:{folder / 'squares'}"
+    fresh = yolojax.new(folder / "m.cfg", source, size=64, seed=3)
+    train_set = data.open_dataset(source, "trainval")
+    sides = data.box_sizes(train_set) * 8  # cells of the head
+    expected = detection.kmeans_anchors(sides, 2, seed=3).round(4)
+    assert fresh.names == train_set.names
+    assert fresh.size == 64
+    np.testing.assert_array_equal(fresh.architecture.region.anchors, expected)
+    assert equal(fresh.params, network.init(fresh.architecture, jax.random.key(3))["params"])
+    assert not equal(fresh.train(source, steps=1, **STRICT).params, fresh.params)
+
+
+def test_a_new_one_has_the_size_of_its_cfg(folder):
+    assert yolojax.new(folder / "m.cfg", f"devkit:{folder / 'squares'}").size == 32
 
 
 def test_it_shows_as_a_table_of_its_convolutions(model):
@@ -137,7 +156,9 @@ def test_it_finds_what_a_detector_finds(folder, model, tmp_path):
     assert repr(found).startswith(f"{len(found)} objects in ")
     found.save(tmp_path / "found.png")
     np.testing.assert_array_equal(data.read_image(tmp_path / "found.png"), found.draw())
-    assert len(model.detect(found.image, score=1.0)) == 0
+    assert repr(model.detect(found.image, score=1.0)) == "0 objects in 72x64 pixels"
+    best = detection.Detections(*(leaf[:1] for leaf in found.found))
+    assert repr(dataclasses.replace(found, found=best)).startswith("1 object in 72x64 pixels\n")
 
 
 def test_the_suffix_settles_the_format(model, tmp_path):
@@ -164,6 +185,8 @@ def test_milliseconds_are_of_this_machine(model):
         (lambda model: model.train("shapes", steps=1, epochs=2), "steps=1 and epochs=2, expected steps alone"),
         (lambda model: model.prune(repair=True), "needs images, and no data are given"),
         (lambda model: model.prune(images="missing"), "missing"),
+        (lambda _: yolojax.new("configs/shapes.cfg", "images:."), "has no labels, which a new network needs"),
+        (lambda _: yolojax.new("configs/shapes.cfg", "shapes", size=50), "50"),
         (lambda model: model.train("images:.", steps=1), "has no labels, which training needs"),
         (lambda model: model.train("images:.", steps=1, labels="teacher"), "give it as teacher"),
         (lambda model: model.train("shapes", steps=1, teacher=model), "a teacher needs distill=1"),

@@ -1,12 +1,14 @@
 """The three builders: official tars without TensorFlow, devkit folders, generated shapes, one set of features."""
 
 import json
+import logging
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.object_detection import voc as stock
 
+from tests import helpers
 from tests.data.conftest import accept_tars
 from tests.data.tiny import FILES, pack, write_devkit
 from yolojax import data
@@ -85,6 +87,15 @@ def test_a_devkit_folder_gives_the_records_that_voc_gives(prepared, tmp_path):
     assert list(record["objects"]["is_truncated"]) == [True, True]
     assert list(record["objects"]["pose"]) == [2, 2]  # left
     assert list(record["labels"]) == list(record["labels_no_difficult"]) == [names.index("chair"), names.index("dog")]
+
+
+def test_a_folder_is_prepared_and_opened_without_a_word(tmp_path, caplog, capfd):
+    source = f"devkit:{helpers.make_devkit(tmp_path / 'squares')}"
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            assert len(data.open_dataset(source, "train", data_dir=str(tmp_path))) == 10
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert capfd.readouterr().out == ""
 
 
 def test_a_tar_of_something_else(tmp_path, monkeypatch):

@@ -46,7 +46,7 @@ class Detected:
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
-        lines = [f"{len(self)} objects in {width}x{height} pixels"]
+        lines = [f"{len(self)} object{'s' * (len(self) != 1)} in {width}x{height} pixels"]
         for name, score, box in itertools.islice(self, SHOWN):
             lines.append(f"{name} {score:.2f}  ({', '.join(f'{side:.0f}' for side in box)})")
         if len(self) > SHOWN:

@@ -45,6 +45,26 @@ def open_model(path: Path, *, cfg: Path = "", names: Path = "") -> "Model":
     return wrapped(export.open_model(path, cfg=cfg, names=names))
 
 
+def new_model(cfg: Path, source: str, *, size: int = 0, seed: int = 0) -> "Model":
+    """A network of random weights, to be trained.
+
+    Args:
+      cfg: its layers; the classes are those of the data.
+      source: the data, as in `devkit:FOLDER`, whose objects settle the anchors too, by k-means.
+      size: side of its input in pixels; 0 for the one in the .cfg.
+      seed: of the weights and of k-means.
+
+    Raises ValueError for data without labels, and for layers or a size that do not fit.
+    """
+    settings = Settings().replace(
+        model={"cfg": str(cfg), "anchors": "kmeans"},
+        data={"source": source_of(source)},
+        train={"seed": seed},
+        eval={"size": size},
+    )
+    return wrapped(runs.make_model(settings))
+
+
 def wrapped(model: network.Model) -> "Model":
     """The same network as an object, without copies."""
     return Model(**{field.name: getattr(model, field.name) for field in dataclasses.fields(model)})

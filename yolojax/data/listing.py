@@ -11,7 +11,6 @@ from yolojax import darknet
 from yolojax.data.annotations import Counts, Found, clean_objects
 from yolojax.data.images import decode_image, is_whole
 from yolojax.data.records import Example, dataset_info, example, recorded_counts
-from yolojax.quiet import quiet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,8 +84,7 @@ def listing_builder(kind: str, listing: Listing, data_dir: str | None) -> tfds.c
     content = (listing.source, listing.split, tuple(listing.names), list(listing.image_ids), files)
     fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
     config = ListingConfig(name=fingerprint, kind=kind, listing=listing)
-    with quiet():  # TFDS warns of each configuration that its class does not list
-        return ListingBuilder(config=config, data_dir=data_dir)
+    return ListingBuilder(config=config, data_dir=data_dir)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -104,7 +102,12 @@ class ListingBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  
 
     def __init__(self, *, config: ListingConfig, data_dir: str | None = None, version: str | None = None):
         self.name = f"yolojax_{config.kind}"
+        self._config = config
         super().__init__(config=config, data_dir=data_dir, version=version)
+
+    def get_builder_config(self, name: str, version: str | None = None) -> ListingConfig:
+        """The config itself: TFDS warns of one that is not of the class, and here each builder has its own."""
+        return self._config
 
     def _info(self) -> tfds.core.DatasetInfo:
         return dataset_info(self, self.builder_config.listing.names)

@@ -5,7 +5,7 @@ from yolojax.runs.convert import convert, save
 from yolojax.runs.detect import detect_files
 from yolojax.runs.evaluate import evaluate_detections, evaluate_program, read_names, show
 from yolojax.runs.prune import run_pruning
-from yolojax.runs.steps import prune_model, train_further
+from yolojax.runs.steps import make_model, prune_model, train_further
 from yolojax.runs.train import run_training
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "detect_files",
     "evaluate_detections",
     "evaluate_program",
+    "make_model",
     "parse_batch",
     "prune_model",
     "read_names",

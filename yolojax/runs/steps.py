@@ -6,14 +6,25 @@ import tempfile
 
 import numpy as np
 
-from yolojax import training
+from yolojax import darknet, training
 from yolojax.files import Path
 from yolojax.network import Model
 from yolojax.runs import labels, latency, masking, removing, rounds, setup
 from yolojax.runs.prune import class_names
-from yolojax.runs.train import train_model
+from yolojax.runs.train import new_network, train_model
 from yolojax.runs.workdir import claim
 from yolojax.settings import Settings, TrainSettings
+
+
+def make_model(settings: Settings) -> Model:
+    """A network of random weights for the classes of `settings.data`, with the layers and anchors of `settings.model`.
+
+    Raises ValueError for data without labels, and layers or a size that do not fit.
+    """
+    settings = setup.with_size(settings, darknet.read_cfg(settings.model.cfg))
+    labels.require_labels(settings.data.source, "a new network")
+    train_set = setup.open_split(settings.data, settings.data.train_split, ())
+    return setup.at_size(settings, new_network(settings, train_set))
 
 
 def prune_model(settings: Settings, model: Model, *, with_images: bool) -> Model:
