@@ -1,5 +1,6 @@
 """Pictures without labels: a whole run on them, and what is refused."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import pytest
 
 from tests import helpers
 from yolojax import darknet, export, pruning, runs, runtimes, studies, training
+from yolojax.reporting.report import to_markdown
 from yolojax.settings import Settings
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -66,6 +68,17 @@ def test_the_unpruned_network_agrees_with_itself(run):
     found = {name: value for name, value in evaluation.ap_area.items() if value is not None}
     assert found
     assert set(found.values()) == {1.0}
+
+
+def test_the_report_says_what_to_do_about_much_that_is_lost_and_about_few_pictures(run):
+    _, found = run
+    for kept, advised in ((0.89, True), (0.91, False)):
+        evaluation = dataclasses.replace(found.stages[-1].evaluation, map_11point=kept)
+        stages = [*found.stages[:-1], dataclasses.replace(found.stages[-1], evaluation=evaluation)]
+        assert ("**What next**" in to_markdown(dataclasses.replace(found, stages=stages))) == advised
+    few = dataclasses.replace(found, eval_set="images:x test (5 images, the same in every split)")
+    assert "**Few pictures**" in to_markdown(few)
+    assert "**Few pictures**" not in to_markdown(found)
 
 
 def test_the_report_says_what_its_numbers_are(run):

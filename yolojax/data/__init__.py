@@ -11,9 +11,10 @@ from yolojax.data.pipeline import Batch, eval_batches, train_batches
 from yolojax.data.records import Records
 from yolojax.data.sources import SOURCES, Source, check_source, describe_sources, find_splits, has_labels
 from yolojax.data.splits import split_name
-from yolojax.data.unlabelled import list_pictures
+from yolojax.data.unlabelled import SAME_IN_EVERY_SPLIT, list_pictures
 
 __all__ = [
+    "SAME_IN_EVERY_SPLIT",
     "SOURCES",
     "Annotation",
     "AnnotationError",

@@ -13,6 +13,8 @@ from yolojax.data.listing import read_if_there
 from yolojax.data.records import Record, RecordObjects
 from yolojax.files import Path, read_bytes
 
+SAME_IN_EVERY_SPLIT = "the same in every split"  # in a description, where there are few pictures
+
 
 @dataclasses.dataclass(frozen=True)
 class Pictures:
@@ -50,7 +52,7 @@ def read_folder(folder: str, split: str) -> tuple[Pictures, str]:
     if not pictures.names:
         raise ValueError(f"{folder} ({split}): no usable image ({counts})")
     counts.log(f"images:{folder} {split}")
-    return pictures, "the same in every split" if few else ""
+    return pictures, SAME_IN_EVERY_SPLIT if few else ""
 
 
 def list_pictures(folder: Path) -> list[str]:

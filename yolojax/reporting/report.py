@@ -12,6 +12,7 @@ from yolojax.settings import PruneSettings, Settings
 
 PICTURES = '![what the networks find](pictures.jpg "Found at confidence 0.25 or more.")'
 LAYERS = '![what the layers cost](layers.svg "Pale: the unpruned network. Full: what is left of it.")'
+ENOUGH = 0.9  # of the mAP; a network that keeps less is worth a training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +94,8 @@ def to_markdown(report: Report) -> str:
         f"- Network: `{report.settings.model.start}`; criterion `{settings.chosen.name}`, {_spread(settings)}.",
         f"- {_after(report)}; measured on {report.eval_set}.",
         *_latency(report.latency),
-        *_agreement(report.stages[0].evaluation),
+        *_agreement(report),
+        *_what_next(report),
         f"- Protocol: {protocol}.",
         *([f"- Milliseconds of one image: {speed.where}."] if (speed := report.stages[0].speed) else []),
         *([] if report.settings.train.nothing else [_times(report)]),
@@ -145,12 +147,27 @@ def _latency(found: Latency | None) -> list[str]:
     return [f"- At most {asked} in {found.where}: the table promised {promised}, a call takes {measured}."]
 
 
-def _agreement(original: training.Evaluation) -> list[str]:
-    """That there were no labels, where there were none."""
+def _agreement(report: Report) -> list[str]:
+    """That there were no labels, where there were none, and whether the pictures are those of the repair."""
+    original = report.stages[0].evaluation
     if not is_agreement(original):
         return []
     found = f"{original.objects:,} objects" if original.objects else "no object, so the numbers say nothing"
-    return [f"- No labels: the numbers are {training.AGREEMENT}. The unpruned network finds {found}."]
+    lines = [f"- No labels: the numbers are {training.AGREEMENT}. The unpruned network finds {found}."]
+    if data.SAME_IN_EVERY_SPLIT in report.eval_set:
+        lines.append("- **Few pictures**: these are the ones that the network was fitted to; expect less on others.")
+    return lines
+
+
+def _what_next(report: Report) -> list[str]:
+    """What brings back what a network without any training has lost, where that is much."""
+    before, after = (report.stages[i].evaluation.map_11point for i in (0, -1))
+    if not report.settings.train.nothing or after >= ENOUGH * before:
+        return []
+    return [
+        "- **What next**: training brings back most of it, `configs/budget.py` by labels, or with "
+        "`--config.train.labels=teacher` by the unpruned network on pictures alone. Or leave more, by a larger budget."
+    ]
 
 
 def _after(report: Report) -> str:
