@@ -80,6 +80,8 @@ def test_names_beside_a_file_serve_where_it_tells_none(files):
 def test_what_is_missing_is_named(files):
     with pytest.raises(ValueError, match=r"nowhere.weights: no such file or folder"):
         export.open_model(str(files / "nowhere.weights"))
+    with pytest.raises(ValueError, match=r"m.cfg has the layers and no weights, expected the .weights file"):
+        export.open_model(files / "m.cfg")
     (files / "m.cfg").rename(files / "other.cfg")
     with pytest.raises(ValueError, match=r"m.cfg: no such file; a .weights file needs its .cfg"):
         export.open_model(str(files / "m.weights"))

@@ -5,7 +5,7 @@ import pytest
 
 from tests import helpers
 from yolojax import darknet, runs
-from yolojax.runs.benchmark import Measured, slower
+from yolojax.runs.benchmark import Measured, slower, verdict
 from yolojax.runtimes import Timing
 
 
@@ -58,6 +58,18 @@ def test_a_pruned_network_that_is_slower_is_named_with_its_layers():
         "odd is slower than whole in onnxruntime at batch 1, 2.50 ms in place of 2.00, with 80% of its MACs; "
         "slower layers: conv_00 (1.00 -> 1.75 ms)"
     ]
+
+
+def test_the_verdict_is_the_fastest_other_network_at_the_same_batch():
+    first = Measured("whole", "onnxruntime", 1, 32, 100, Timing(2e-3, 2e-3, 2e-3, 9), {})
+    alike = dataclasses.replace(first, runtime="openvino", timing=Timing(1e-4, 1e-4, 1e-4, 9))
+    small = dataclasses.replace(first, network="small", runtime="openvino", timing=Timing(8e-4, 8e-4, 8e-4, 9))
+    larger_batch = dataclasses.replace(small, batch=8, timing=Timing(1e-4, 1e-4, 1e-4, 9))
+    found = verdict([first, alike, small, larger_batch], mark="")
+    assert found == ["small in openvino (0.80 ms) is 2.5 times as fast as whole in onnxruntime (2.00 ms).", ""]
+    assert verdict([first, alike]) == []
+    slow = dataclasses.replace(small, timing=Timing(4e-3, 4e-3, 4e-3, 9))
+    assert "is 2.0 times slower than" in verdict([first, slow])[0]
 
 
 @pytest.mark.parametrize(

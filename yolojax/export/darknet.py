@@ -80,6 +80,8 @@ def _open_to_cut(source: str, cfg: str, options: DarknetOptions) -> Model | None
 
 def _read(path: pathlib.Path, cfg: Path | None) -> Model:
     layers = pathlib.Path(cfg or path.with_suffix(".cfg"))
+    if path.suffix == ".cfg":
+        raise ValueError(f"{path} has the layers and no weights, expected the .weights file beside it")
     if not layers.exists():
         raise ValueError(f"{layers}: no such file; a .weights file needs its .cfg")
     try:

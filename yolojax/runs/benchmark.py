@@ -82,14 +82,14 @@ def benchmark(
     header, rows = markdown.without_empty((*HEADER, LAST), [_row(row, measured[0]) for row in measured])
     machine = f"{runtimes.describe_machine()}; {_versions({row.runtime for row in measured})}"
     warnings = slower(measured)
-    lines = ["# Milliseconds", "", f"Medians of calls in turns on {machine}.", ""]
+    lines = ["# Milliseconds", "", *verdict(measured), f"Medians of calls in turns on {machine}.", ""]
     lines += ["![milliseconds](benchmark.svg)", "", *markdown.table(header, rows, texts=TEXTS), ""]
     lines += [f"- {text}" for text in warnings]
     bars = [(f"{row.network}, {row.runtime}, batch {row.batch}", row.timing) for row in measured]
     figures.milliseconds(bars, folder / "benchmark.svg")
     page.write(folder / "benchmark.md", "\n".join([*lines, *_layer_tables(measured)]))
     write_json(folder / "benchmark.json", {"machine": machine, "rows": [_json(row) for row in measured]})
-    print("\n".join([machine, "", *markdown.aligned(header, rows, texts=TEXTS), ""]))
+    print("\n".join([machine, "", *markdown.aligned(header, rows, texts=TEXTS), "", *verdict(measured, mark="")]))
     for text in warnings:
         logging.warning("%s", text)
     print(f"see {folder / 'benchmark.html'}")
@@ -101,6 +101,19 @@ def parse_batch(text: str) -> int:
     if not text.strip().isdigit() or int(text) < 1:
         raise ValueError(f"batch {text!r}, expected whole numbers from 1 on, as in 1,8")
     return int(text)
+
+
+def verdict(measured: Sequence[Measured], *, mark: str = "**") -> list[str]:
+    """How much faster than the first line the fastest other network is, at the same batch; nothing without one."""
+    first = measured[0]
+    others = [row for row in measured if row.network != first.network and row.batch == first.batch]
+    if not others:
+        return []
+    best = min(others, key=lambda row: row.timing.median)
+    ratio = first.timing.median / best.timing.median
+    how = f"{ratio:.1f} times as fast as" if ratio >= 1 else f"{1 / ratio:.1f} times slower than"
+    ours, theirs = (f"{row.network} in {row.runtime} ({1e3 * row.timing.median:.2f} ms)" for row in (best, first))
+    return [f"{mark}{ours} is {how} {theirs}.{mark}", ""]
 
 
 def slower(measured: Iterable[Measured]) -> list[str]:
