@@ -10,7 +10,6 @@ from yolojax.reporting import markdown, page, pareto
 from yolojax.reporting.entries import Entry, read_run, read_runs
 from yolojax.settings import PruneSettings, Settings
 
-TEXTS = 2  # columns of the table that are text
 CAPTION = "Up and left is better. Joined: what no other network here beats."
 NEARLY = 0.95  # of the unpruned network's mAP
 # Of the section train: what has a column of its own, or leads nowhere else.
@@ -85,8 +84,8 @@ def table(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
     """Header and rows, the entries in the order given; a column that says nothing of any is left out."""
     spread_of_settings = differing([entry.config["train"] for entry in entries if entry.config and entry.retrained])
     quantity = entries[0].quantity
-    header = ["run", "what was done", f"{quantity} (11-point)", f"{quantity} (area)", "of unpruned", "MACs", "of MACs"]
-    header += ["ms", "parameters", "not 0", ".weights MB", "compressed MB", "steps", "seconds", "best for"]
+    header = ["run", f"{quantity} (11-point)", f"{quantity} (area)", "of unpruned", "MACs", "of MACs", "ms"]
+    header += ["parameters", "not 0", ".weights MB", "compressed MB", "steps", "seconds", "best for", "what was done"]
     costs = pareto.costs(entries)
     beaten = [pareto.dominated(entries, cost.of) for cost in costs]
     rows = []
@@ -95,7 +94,6 @@ def table(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
         rows.append(
             [
                 pareto.label(entry),
-                how(entry, spread_of_settings),
                 f"{entry.map_11point:.4f}" + (f" ± {entry.spread:.4f}" if entry.spread is not None else ""),
                 f"{entry.map_area:.4f}",
                 _percent(entry.map_share),
@@ -109,6 +107,7 @@ def table(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
                 "-" if entry.steps is None else f"{entry.steps:,}",
                 "-" if entry.seconds is None else f"{entry.seconds:.0f}",
                 ", ".join(best) or "-",
+                how(entry, spread_of_settings),
             ]
         )
     return markdown.without_empty(header, rows)
@@ -133,7 +132,7 @@ def page_table(entries: Sequence[Entry]) -> list[str]:
     header, rows = table(entries)
     beaten = pareto.dominated(entries, lambda entry: entry.macs)
     best = [number for number, lost in enumerate(beaten) if not lost]
-    return markdown.table(header, rows, texts=TEXTS, strong=best)
+    return markdown.table(header, rows, last_texts=1, strong=best)
 
 
 def short_table(entries: Sequence[Entry]) -> list[str]:

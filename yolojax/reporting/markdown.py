@@ -4,14 +4,19 @@ from collections.abc import Collection, Sequence
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1, strong: Collection[int] = ()
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    texts: int = 1,
+    last_texts: int = 0,
+    strong: Collection[int] = (),
 ) -> list[str]:
-    """The lines of a table; the first `texts` columns are text, the others are numbers.
+    """The lines of a table; the first `texts` columns and the `last_texts` are text, the others are numbers.
 
     The rows whose numbers are in `strong` have their first cell in bold, and a page sets them off. The cells are
     Markdown, but for a vertical bar in them.
     """
-    ruler = "|" + "---|" * texts + "---:|" * (len(header) - texts)
+    ruler = "|" + "---|" * texts + "---:|" * (len(header) - texts - last_texts) + "---|" * last_texts
     shown = [[f"**{row[0]}**", *row[1:]] if number in strong else row for number, row in enumerate(rows)]
     return [_line(header), ruler, *map(_line, shown)]
 
