@@ -87,7 +87,7 @@ def verdict(stages: Sequence[Stage]) -> str:
     if before:
         parts.append(f"{after / before:.0%} of the {first.evaluation.protocol.quantity}")
     if first.compressed_bytes and last.compressed_bytes:
-        parts.append(f"compressed {last.compressed_bytes / first.weights_bytes:.1%} of the .weights")
+        parts.append(f"compressed to {last.compressed_bytes / first.weights_bytes:.1%} of the .weights")
     return ", ".join(parts) + "."
 
 
