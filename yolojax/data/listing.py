@@ -83,8 +83,7 @@ def listing_builder(kind: str, listing: Listing, data_dir: str | None) -> tfds.c
     files = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
     content = (listing.source, listing.split, tuple(listing.names), list(listing.image_ids), files)
     fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
-    config = ListingConfig(name=fingerprint, kind=kind, listing=listing)
-    return ListingBuilder(config=config, data_dir=data_dir)
+    return ListingBuilder(config=ListingConfig(name=fingerprint, kind=kind, listing=listing), data_dir=data_dir)
 
 
 @dataclasses.dataclass(kw_only=True)

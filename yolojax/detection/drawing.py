@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Sequence
 
 import cv2
-import matplotlib
 import numpy as np
 from jaxtyping import Int, Num, UInt8
 from PIL import Image, ImageDraw, ImageFont
@@ -77,6 +76,8 @@ def ink_on(background: Colour) -> Colour:
 @functools.cache
 def font(size: float, *, bold: bool = False) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which matplotlib brings and which has letters of most alphabets; `size` in pixels."""
+    import matplotlib  # not needed by those who draw nothing
+
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(pathlib.Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, size)
 
