@@ -4,8 +4,10 @@ import contextlib
 import pathlib
 import shutil
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Browser, Page
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a moving pattern, without asking
@@ -15,8 +17,8 @@ SIDEWAYS = "document.documentElement.scrollWidth > innerWidth"
 
 @contextlib.contextmanager
 def opened(
-    browser: Browser, path: pathlib.Path, *, width: int = 1280, height: int = 900, dark: bool = False
-) -> Iterator[Page]:
+    browser: "Browser", path: pathlib.Path, *, width: int = 1280, height: int = 900, dark: bool = False
+) -> Iterator["Page"]:
     """The page of a file, by a double click: `file://`, no server.
 
     When the block ends, there was no error in the console, no exception, no request for anything but files and what the

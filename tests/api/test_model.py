@@ -192,6 +192,7 @@ def test_milliseconds_are_of_this_machine(model):
         (lambda model: model.train("shapes", steps=1, teacher=model), "a teacher needs distill=1"),
         (lambda model: model.detect(np.zeros((4, 4))), r"image is float64 of \(4, 4\), expected uint8"),
         (lambda model: model.save("a", to="tflite"), "--to 'tflite', expected one of darknet, orbax"),
+        (lambda model: model.save("a", cutoff=3), "cutoff, seed: .* a checkpoint has the whole network"),
         (lambda model: model.milliseconds("tensorrt"), "runtime 'tensorrt', expected one of openvino"),
     ],
 )

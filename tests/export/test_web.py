@@ -29,7 +29,7 @@ def model():
 @pytest.fixture
 def runtime(monkeypatch):
     """Stands for ONNX Runtime Web, which comes from a registry."""
-    monkeypatch.setattr(web, "read_web_runtime", lambda package: RUNTIME)
+    monkeypatch.setattr(web, "read_web_runtime", lambda package="": RUNTIME)
 
 
 def network_on(folder, number=1) -> dict:

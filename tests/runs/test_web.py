@@ -8,13 +8,12 @@ import pytest
 
 from tests.export.test_web import network_on
 from yolojax import export, runs
-from yolojax.export import web
 
 
 @pytest.fixture(autouse=True)
 def runtime(monkeypatch):
     """Stands for ONNX Runtime Web, which comes from a registry."""
-    monkeypatch.setattr(web, "read_web_runtime", lambda package: export.WebRuntime(b"script", b"binary"))
+    monkeypatch.setattr(export, "read_web_runtime", lambda package: export.WebRuntime(b"script", b"binary"))
 
 
 def test_one_network_with_the_map_of_its_run(trained, tmp_path, capsys):
@@ -73,3 +72,12 @@ def test_options_that_a_page_does_not_have(trained, tmp_path):
         runs.convert(str(trained), "web", str(tmp_path), int8=True)
     with pytest.raises(ValueError, match="gone: no such file or folder"):
         runs.convert(str(trained), "web", str(tmp_path), against=str(tmp_path / "gone"))
+
+
+def test_a_missing_runtime_is_said_before_the_calibration(trained, tmp_path, monkeypatch):
+    def missing(package):
+        raise ValueError("npm is not installed")
+
+    monkeypatch.setattr(export, "read_web_runtime", missing)
+    with pytest.raises(ValueError, match="npm is not installed"):  # and not that there are no such images
+        runs.convert(str(trained), "web", str(tmp_path / "page"), int8=True, calibrate="images:gone")

@@ -4,7 +4,7 @@ What a format needs beyond JAX is the extra `export`, imported when a file is wr
 """
 
 from yolojax.export.card import Facts, Interface, Measured, Tensor, card_path, write_card
-from yolojax.export.checkpoint import load_model, save_model
+from yolojax.export.checkpoint import CheckpointOptions, load_model, save_model
 from yolojax.export.compressed import (
     can_compress,
     compressed_bytes,
@@ -30,6 +30,7 @@ __all__ = [
     "DEPLOYED",
     "FORMATS",
     "METHOD",
+    "CheckpointOptions",
     "Choice",
     "CompressedInfo",
     "Deployed",

@@ -86,18 +86,18 @@ def web_name(source: str) -> str:
     return path.parent.name if path.name.startswith("model.") else path.name if path.is_dir() else path.stem
 
 
-def write_web(folder: Path, networks: Sequence[WebNetwork], *, package: Path = "") -> pathlib.Path:
+def write_web(folder: Path, networks: Sequence[WebNetwork], *, runtime: WebRuntime | None = None) -> pathlib.Path:
     """Writes the page, and all that it needs, and returns the path of its index.html.
 
     Args:
       folder: made where it is missing; files of an older page are replaced.
       networks: of one name each; the others are compared with the first.
-      package: of ONNX Runtime Web, as in `read_web_runtime`.
+      runtime: what `read_web_runtime` gives, which is called where it is None.
 
     Raises:
       ValueError: no runtime; a folder that is a file.
     """
-    files = _files(networks, read_web_runtime(package))
+    files = _files(networks, runtime or read_web_runtime())
     folder = pathlib.Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: a file, expected a folder for the page")
@@ -187,7 +187,7 @@ class WebOptions(Int8Options):
 def _write(path: pathlib.Path, model: Model, facts: Facts, options: WebOptions) -> pathlib.Path:
     if options.int8 or options.against:
         raise ValueError("int8, against: runs.convert opens and calibrates; a format only writes what it is given")
-    return write_web(path, [web_network(model, facts)], package=options.runtime_package)
+    return write_web(path, [web_network(model, facts)], runtime=read_web_runtime(options.runtime_package))
 
 
 def _recognises(path: pathlib.Path) -> bool:

@@ -53,6 +53,8 @@ def save(model: network.Model, out: Path, *, to: str = "", **options: Choice) ->
     """
     entry = _entry(to) if to else export.format_of(out)
     chosen = entry.options(**_chosen(entry.name, options))
+    if isinstance(chosen, export.CheckpointOptions) and chosen != export.CheckpointOptions():
+        raise ValueError("cutoff, seed: of a backbone's file that `convert` reads; a checkpoint has the whole network")
     return _write(entry, pathlib.Path(out), model, export.Facts(names=model.names), chosen, 0)
 
 

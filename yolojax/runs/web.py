@@ -21,6 +21,7 @@ def write_page(
     `options.int8` holds for the network and not for `against`, whose classes have the same names where it has as many
     and none of its own. Raises ValueError as `export.web_network`, `export.write_web` and `int8_onnx` do.
     """
+    runtime = export.read_web_runtime(options.runtime_package)  # before the long work: npm may be missing
     if against is None:
         networks = [_network(model, facts, options)]
     else:
@@ -30,7 +31,7 @@ def write_page(
         networks = [export.web_network(other, about), _network(model, facts, options)]
         if networks[0].name == networks[1].name:
             networks = [dataclasses.replace(n, name=f.source) for n, f in zip(networks, (about, facts), strict=True)]
-    return export.write_web(folder, networks, package=options.runtime_package)
+    return export.write_web(folder, networks, runtime=runtime)
 
 
 def _network(model: Model, facts: export.Facts, options: export.WebOptions) -> export.WebNetwork:
