@@ -116,6 +116,8 @@ def test_mistakes(study, study_recipe):
         ({"study": {"rows": ("a model.start=x",)}}, r"row a: model\.start is the same for all rows"),
         ({"study": {"rows": ("a study.control=False",)}}, r"row a: study\.control is the same for all rows"),
         ({"study": {"rows": ("a train.seed=3",)}}, r"row a: train\.seed comes from study\.seeds"),
+        ({"study": {"rows": ("a study.seeds=()",)}}, r"row a: study\.seeds \(\), expected one or more, each once"),
+        ({"study": {"seeds": (1, 1)}}, r"^study\.seeds \(1, 1\), expected one or more, each once"),
         ({"study": {"rows": ("../a",)}}, r"study\.rows '\.\./a', expected a name"),
         ({"study": {"rows": ("control prune.amount=0",)}}, "the name control is taken"),
         ({"study": {"rows": ("baseline",)}}, "the name baseline is taken"),
@@ -267,8 +269,8 @@ def test_amounts_by_sensitivity(study, study_recipe, tmp_path):
 ROWS_AS_TEXT = (
     "kept prune.method=weight prune.amount=0 train.learning_rate=2e-3",
     "half prune.budget=macs=50% prune.repair=True train.steps=2",
-    "bare prune.budget=macs=50% prune.repair=true train.steps=0 train.epochs=0",
-    "l1-50 prune.amount=0.5 prune.criterion=l1 prune.exclude=('conv_00','conv_02')",
+    "bare prune.budget=macs=50% prune.repair=true train.steps=0 train.epochs=0 study.seeds=(0,)",
+    "l1-50 prune.amount=0.5 prune.criterion=l1 prune.exclude=('conv_00','conv_02') study.seeds=(5,)",
 )
 
 
@@ -288,13 +290,13 @@ def rows_study(rows_recipe, tmp_path_factory):
 def test_rows_as_text_are_runs_with_those_fields(rows_study):
     reports = {path.parent.name: json.loads(path.read_text()) for path in rows_study.glob("*/report.json")}
     names = [text.split()[0] for text in ROWS_AS_TEXT]
-    assert set(reports) == {*names, *(f"{name}-seed1" for name in names)}
-    half, bare, l1 = (reports[f"{name}-seed1"] for name in ("half", "bare", "l1-50"))
+    assert set(reports) == {*names, "kept-seed1", "half-seed1"}
+    half, bare, l1 = (reports[name] for name in ("half-seed1", "bare", "l1-50"))
     assert (half["config"]["train"]["steps"], half["config"]["train"]["seed"]) == (2, 1)
     assert list(bare["stages"]) == ["original", "pruned", "repaired"]
     assert bare["stages"]["repaired"]["macs"] <= 0.5 * bare["stages"]["original"]["macs"]
     assert l1["config"]["prune"]["exclude"] == ["conv_00", "conv_02"]
-    assert l1["config"]["train"]["learning_rate"] == 0.01
+    assert (l1["config"]["train"]["learning_rate"], l1["config"]["train"]["seed"]) == (0.01, 5)
     assert reports["kept"]["stages"]["retrained"]["nonzero"] == half["stages"]["original"]["nonzero"]
 
 
@@ -308,6 +310,8 @@ def test_the_page_of_rows_as_text(rows_study):
     assert found["half"]["what was done"].startswith("filters to macs=50%, lamp, repair")
     assert (found["half"]["steps"], found["bare (repaired)"]["steps"]) == ("2", "0")
     assert "±" in found["half"]["mAP (11-point)"]
+    assert "±" not in found["l1-50"]["mAP (11-point)"]
+    assert "2 seeds, mean ± standard deviation, one where there is no ±." in text
     assert "Shares are of kept, mAP" in text
     assert "pareto.svg" in text
     for absent in ("curves.svg", "ublished", "## Filters", "## Weights", "ensitivity"):

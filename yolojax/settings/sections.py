@@ -242,7 +242,9 @@ class StudySettings(Section):
 
     name: ClassVar[str] = "study"
     rows: tuple[str, ...] = option(
-        (), "each a name and fields of prune and train, as in 'half prune.budget=macs=50% train.steps=600'", free=True
+        (),
+        "each a name and fields of prune and train, or study.seeds, as in 'half prune.budget=macs=50% train.steps=60'",
+        free=True,
     )
     filter_amounts: tuple[float, ...] = option((), "a row for each", free=True)
     weight_amounts: tuple[float, ...] = option((), "a row for each", free=True)

@@ -93,9 +93,6 @@ def to_markdown(
     conclusion: str,
 ) -> str:
     """The report as a page; `figures` are {title: file}."""
-    seeds = (
-        f"{len(settings.study.seeds)} seeds, mean ± standard deviation" if len(settings.study.seeds) > 1 else "one seed"
-    )
     train = settings.train
     steps = f"{train.steps} steps" if train.steps else f"{train.epochs} epochs"
     measured_on = groups[0].reports[0]["eval_set"] if groups else settings.data.source
@@ -106,7 +103,7 @@ def to_markdown(
         *comparison.verdict(compared),
         f"- Data: {measured_on}; network: `{settings.model.start}`.",
         f"- Retraining, where a row does not say otherwise: {steps}, batch {train.batch_size}, {train.optimizer}, "
-        f"learning rate {train.learning_rate} ({train.schedule}); {seeds}.",
+        f"learning rate {train.learning_rate} ({train.schedule}); {count_seeds(groups)}.",
         f"- mAP: 11-point, {original['evaluation']['protocol_text']}.",
         *(f"- {line}." for line in comparison.shares_of(compared)),
         "",
@@ -191,6 +188,15 @@ def _result_row(
             else ["-"] * 4
         ),
     ]
+
+
+def count_seeds(groups: Sequence[Group]) -> str:
+    """Of how many trainings the rows are the mean."""
+    counts = sorted({len(group.folders) for group in groups if group.trained}) or [1]
+    if counts == [1]:
+        return "one seed"
+    several = " or ".join(str(count) for count in counts if count > 1)
+    return f"{several} seeds, mean ± standard deviation{', one where there is no ±' if 1 in counts else ''}"
 
 
 def spread(values: Sequence[float]) -> str:

@@ -70,17 +70,18 @@ class Row:
 def all_rows(study: StudySettings) -> list[Row]:
     """The rows that the settings declare; the name of the first seed's has no seed.
 
-    Raises ValueError for a row of `study.rows` that cannot be read, and for two rows of one name.
+    Raises ValueError for seeds that are none or repeat, a row of `study.rows` that cannot be read, two of one name.
     """
+    _check_seeds("", study.seeds)
     kinds = [("control", "weight", 0.0)] if study.control else []
     kinds += [(f"filter{100 * amount:g}", "filter", amount) for amount in study.filter_amounts]
     kinds += [(f"weight{100 * amount:g}", "weight", amount) for amount in study.weight_amounts]
-    first = [Row(kind, kind, study.seeds[0], method, amount) for kind, method, amount in kinds]
-    first += [_parse_row(text, study.seeds[0]) for text in study.rows]
+    first = [(Row(kind, kind, study.seeds[0], method, amount), study.seeds) for kind, method, amount in kinds]
+    first += [_parse_row(text, study.seeds) for text in study.rows]
     rows = [
         row if seed == row.seed else dataclasses.replace(row, name=f"{row.kind}-seed{seed}", seed=seed)
-        for row in first
-        for seed in study.seeds
+        for row, seeds in first
+        for seed in seeds
     ]
     if study.sensitivity_amounts:
         names = [(f"sensitivity-{method}", method) for method in METHODS]
@@ -101,8 +102,8 @@ def choose_rows(study: StudySettings, names: Sequence[str]) -> list[Row]:
     return [rows[name] for name in names] or list(rows.values())
 
 
-def _parse_row(text: str, seed: int) -> Row:
-    """A row from its name and the fields in which it differs from the study's."""
+def _parse_row(text: str, seeds: tuple[int, ...]) -> tuple[Row, tuple[int, ...]]:
+    """The first seed's row, from its name and the fields in which it differs from the study's; and its seeds."""
     name, _, fields = text.strip().partition(" ")
     if not NAME.fullmatch(name):
         raise ValueError(
@@ -113,15 +114,23 @@ def _parse_row(text: str, seed: int) -> Row:
     except ValueError as error:
         raise ValueError(f"study.rows, row {name}: {error}") from None
     for section, values in changes.items():
-        key = next(iter(values))
-        if section not in SECTIONS:
-            raise ValueError(
-                f"study.rows, row {name}: {section}.{key} is the same for all rows, so that they can be compared; "
-                f"expected fields of {' and '.join(SECTIONS)}"
-            )
+        for key in values:
+            if section not in SECTIONS and (section, key) != ("study", "seeds"):
+                raise ValueError(
+                    f"study.rows, row {name}: {section}.{key} is the same for all rows, so that they can be compared; "
+                    f"expected fields of {' and '.join(SECTIONS)}, or study.seeds"
+                )
     if "seed" in changes.get("train", {}):
         raise ValueError(f"study.rows, row {name}: train.seed comes from study.seeds")
-    return Row(name, name, seed, changes=changes)
+    own = changes.pop("study", {}).get("seeds", seeds)
+    assert isinstance(own, tuple)  # as `parse_overrides` has checked
+    _check_seeds(f"study.rows, row {name}: ", own)
+    return Row(name, name, own[0], changes=changes), own
+
+
+def _check_seeds(where: str, seeds: tuple[int, ...]) -> None:
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"{where}study.seeds {seeds}, expected one or more, each once")
 
 
 @dataclasses.dataclass(frozen=True)
