@@ -43,6 +43,7 @@ def get_config() -> ml_collections.ConfigDict:
         "macs-16-study prune.budget=macs=16% prune.criterion=mean_square prune.allocation=global prune.floor=0",
         "macs-16-random-filters prune.budget=macs=16% prune.criterion=random prune.allocation=uniform",
         "weights-5 prune.method=weight prune.budget=weights=5% prune.rounds=10",
+        "weights-5-longer prune.method=weight prune.budget=weights=5% prune.rounds=10 train.steps=2400",
         "weights-2 prune.method=weight prune.budget=weights=2% prune.rounds=10",
     )
     return config
