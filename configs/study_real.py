@@ -31,6 +31,7 @@ def get_config() -> ml_collections.ConfigDict:
         f"repaired-16-fisher prune.budget=macs=16% prune.criterion=fisher {NO_TRAINING}",
         f"repaired-16-rounds prune.budget=macs=16% prune.rounds=4 {NO_TRAINING}",
         "unpruned-trained-on prune.method=weight prune.amount=0",
+        "unpruned-longer prune.method=weight prune.amount=0 train.steps=2400",
         "macs-16 prune.budget=macs=16% prune.repair=True study.seeds=(0,1,2)",
         "macs-4.3 prune.budget=macs=4.3% prune.repair=True",
         "macs-16-file prune.budget=macs=16% prune.repair=True prune.then_weights=0.6 prune.cluster_bits=4",
