@@ -71,6 +71,21 @@ def test_shares_of_a_baseline(runs, tmp_path):
     assert "Shares are of control, mAP 0.9000" in page
 
 
+def test_more_map_after_more_steps_asks_for_a_control_of_as_many(make_run, runs, tmp_path):
+    better = make_run("better", {"retrained": stage(1e9, 0.85)}, prune=LAMP)
+    few = make_run("few", {"retrained": stage(4e9, 0.8)}, prune={"method": "weight", "amount": 0.0}, train={"steps": 4})
+    asks = "Over 100% there may be steps that {} lacks: a run that drops nothing, `.* train.steps=10`, tells"
+    for runs_of_it, baseline, name in (
+        ([*runs, better], "", "unpruned"),
+        ([better], str(few), "few"),
+        ([better], str(runs[3]), None),  # as many steps, and more mAP
+        (runs, "", None),  # only what drops nothing is better
+    ):
+        comparison.compare(runs_of_it, tmp_path / "out", baseline=baseline)
+        page = (tmp_path / "out" / "compare.md").read_text()
+        assert bool(re.search(asks.format(name or ".*"), page)) == bool(name)
+
+
 def test_all_stages(runs, tmp_path):
     comparison.compare(runs[:1], tmp_path / "out", stages=True)
     found = cells((tmp_path / "out" / "compare.md").read_text())

@@ -158,7 +158,22 @@ def shares_of(entries: Sequence[Entry]) -> list[str]:
     found = {_numbers(entry.unpruned): entry.unpruned for entry in entries if entry.unpruned}
     if len(found) > 1:
         return ["Shares are of each run's own unpruned network"]
-    return [f"Shares are of {pareto.label(one)}, {one.quantity} {one.map_11point:.4f}" for one in found.values()]
+    shares = [f"Shares are of {pareto.label(one)}, {one.quantity} {one.map_11point:.4f}" for one in found.values()]
+    return shares + [line for one in found.values() for line in _not_done(one, entries)]
+
+
+def _not_done(reference: Entry, entries: Sequence[Entry]) -> list[str]:
+    """A sentence where a smaller network has more mAP than the unpruned one, after more steps: it may be those."""
+    trained = [entry for entry in entries if entry.unpruned and entry.retrained]
+    smaller = [entry for entry in trained if (entry.macs, entry.nonzero) < (reference.macs, reference.nonzero)]
+    better = [entry for entry in smaller if entry.map_11point > reference.map_11point]
+    steps = max((entry.steps or 0 for entry in better), default=0)
+    if steps <= (reference.steps or 0):
+        return []
+    return [
+        f"Over 100% there may be steps that {pareto.label(reference)} lacks: a run that drops nothing, "
+        f"`prune.method=weight prune.amount=0 train.steps={steps}`, tells"
+    ]
 
 
 def how(entry: Entry, training: Collection[str] = ()) -> str:
