@@ -3,9 +3,9 @@ r"""Which way of pruning keeps the mAP: tiny YOLOv2 on a small set of real image
     python -m yolojax.study --config configs/study_real.py --config.data.source=devkit:PATH/cards \
         --config.model.start=runs/cards/model.weights --workdir runs/study_cards
 
-For two CPU cores, after configs/tiny_train.py; `--rows` chooses. A row takes half a minute where nothing is trained,
-five to fifteen minutes else, and half an hour for `unpruned-longer`, which tells whether the network was done. The
-results are in docs/results.
+For two CPU cores, after configs/tiny_train.py; `--rows` chooses. A run takes half a minute where nothing is trained,
+five to fifteen minutes else, and half an hour for the two `-longer` ones that keep all filters; `unpruned-longer`
+tells whether the network was done. The results are in docs/results.
 """
 
 import ml_collections

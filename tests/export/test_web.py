@@ -26,12 +26,6 @@ def model():
     return Model(architecture, helpers.random_variables(architecture), NAMES)
 
 
-@pytest.fixture
-def runtime(monkeypatch):
-    """Stands for ONNX Runtime Web, which comes from a registry."""
-    monkeypatch.setattr(web, "read_web_runtime", lambda package="": RUNTIME)
-
-
 def network_on(folder, number=1) -> dict:
     """What network-N.js tells the page."""
     text = (folder / f"network-{number}.js").read_text()
@@ -56,8 +50,10 @@ class Loaded(html.parser.HTMLParser):
         self.ids += [value for name, value in attrs if name == "id"]
 
 
-def test_the_folder_has_all_that_the_page_loads(model, runtime, tmp_path):
-    page = export.write_web(tmp_path / "new" / "page", [export.web_network(model), export.web_network(model)])
+def test_the_folder_has_all_that_the_page_loads(model, tmp_path):
+    page = export.write_web(
+        tmp_path / "new" / "page", [export.web_network(model), export.web_network(model)], runtime=RUNTIME
+    )
     assert page == tmp_path / "new" / "page" / "index.html"
     names = {path.name for path in page.parent.iterdir()}
     loaded = Loaded(page.read_text())
@@ -67,16 +63,16 @@ def test_the_folder_has_all_that_the_page_loads(model, runtime, tmp_path):
     assert "$" not in page.read_text()
 
 
-def test_a_page_of_fewer_networks_takes_the_place_of_an_older_one(model, runtime, tmp_path):
+def test_a_page_of_fewer_networks_takes_the_place_of_an_older_one(model, tmp_path):
     network = export.web_network(model)
-    export.write_web(tmp_path, [network, network])
+    export.write_web(tmp_path, [network, network], runtime=RUNTIME)
     (tmp_path / "mine.js").write_text("stays")
-    assert "network-2.js" not in export.write_web(tmp_path, [network]).read_text()
+    assert "network-2.js" not in export.write_web(tmp_path, [network], runtime=RUNTIME).read_text()
     assert {path.name for path in tmp_path.glob("*.js") if path.name[:2] in ("ne", "mi")} == {"network-1.js", "mine.js"}
 
 
-def test_the_runtime_is_in_a_script(model, runtime, tmp_path):
-    export.write_web(tmp_path, [export.web_network(model)])
+def test_the_runtime_is_in_a_script(model, tmp_path):
+    export.write_web(tmp_path, [export.web_network(model)], runtime=RUNTIME)
     text = (tmp_path / "runtime.js").read_text()
     packed = json.loads(text.removeprefix("const RUNTIME = ").removesuffix(";\n"))
     assert (unpacked(packed["script"]), unpacked(packed["binary"])) == RUNTIME
@@ -85,8 +81,8 @@ def test_the_runtime_is_in_a_script(model, runtime, tmp_path):
     assert "Permission is hereby granted" in about
 
 
-def test_a_network_is_there_as_onnx_with_its_detections(model, runtime, tmp_path):
-    export.write_web(tmp_path, [export.web_network(model)])
+def test_a_network_is_there_as_onnx_with_its_detections(model, tmp_path):
+    export.write_web(tmp_path, [export.web_network(model)], runtime=RUNTIME)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     file = unpacked(network_on(tmp_path)["onnx"])
@@ -99,10 +95,10 @@ def test_a_network_is_there_as_onnx_with_its_detections(model, runtime, tmp_path
     np.testing.assert_allclose(np.sort(scores), np.sort(after[after > 0]), rtol=1e-4)
 
 
-def test_what_the_page_says_of_a_network(model, runtime, tmp_path):
+def test_what_the_page_says_of_a_network(model, tmp_path):
     measured = export.Measured(0.5, 0.6, "shapes test (10 images)", "confidence >= 0.005")
     facts = export.Facts(str(tmp_path / "runs" / "small" / "model.weights"), NAMES, measured, ("one more thing.",))
-    export.write_web(tmp_path, [export.web_network(model, facts)])
+    export.write_web(tmp_path, [export.web_network(model, facts)], runtime=RUNTIME)
     about = network_on(tmp_path)
     assert (about["name"], about["width"], about["height"]) == ("small", 32, 32)
     assert about["macs"] == pruning.macs(model.architecture)
@@ -113,17 +109,17 @@ def test_what_the_page_says_of_a_network(model, runtime, tmp_path):
     assert about["numbers"] == "float32"
 
 
-def test_without_a_map_or_names(model, runtime, tmp_path):
-    export.write_web(tmp_path, [export.web_network(dataclasses.replace(model, names=()))])
+def test_without_a_map_or_names(model, tmp_path):
+    export.write_web(tmp_path, [export.web_network(dataclasses.replace(model, names=()))], runtime=RUNTIME)
     about = network_on(tmp_path)
     assert about["map"] is None
     assert about["notes"] == []
     assert [entry["name"] for entry in about["classes"]] == ["class 0", "class 1", "class 2", "class 3"]
 
 
-def test_a_class_has_one_colour_and_it_is_that_of_detect(model, runtime, tmp_path):
+def test_a_class_has_one_colour_and_it_is_that_of_detect(model, tmp_path):
     turned = dataclasses.replace(model, names=NAMES[::-1])
-    export.write_web(tmp_path, [export.web_network(model), export.web_network(turned)])
+    export.write_web(tmp_path, [export.web_network(model), export.web_network(turned)], runtime=RUNTIME)
     first, second = (
         {entry["name"]: entry["colour"] for entry in network_on(tmp_path, number)["classes"]} for number in (1, 2)
     )
@@ -131,11 +127,11 @@ def test_a_class_has_one_colour_and_it_is_that_of_detect(model, runtime, tmp_pat
     assert first["triangle"] == "#{:02x}{:02x}{:02x}".format(*detection.colour(2))
 
 
-def test_names_and_titles_are_text_and_not_html(model, runtime, tmp_path):
+def test_names_and_titles_are_text_and_not_html(model, tmp_path):
     network = dataclasses.replace(export.web_network(model), name="<b>&</b>")
-    assert "&lt;b&gt;&amp;&lt;/b&gt;</h1>" in export.write_web(tmp_path, [network]).read_text()
+    assert "&lt;b&gt;&amp;&lt;/b&gt;</h1>" in export.write_web(tmp_path, [network], runtime=RUNTIME).read_text()
     named = dataclasses.replace(model, names=("</script>", *NAMES[1:]))
-    export.write_web(tmp_path, [export.web_network(named)])
+    export.write_web(tmp_path, [export.web_network(named)], runtime=RUNTIME)
     assert network_on(tmp_path)["classes"][0]["name"] == "</script>"
 
 
@@ -149,13 +145,14 @@ def test_a_network_is_called_after_its_file_or_run(tmp_path, monkeypatch, source
     assert export.web_name(source) == name
 
 
-def test_a_page_is_an_output(model, runtime, tmp_path):
-    export.write_web(tmp_path, [export.web_network(model)])
+def test_a_page_is_an_output(model, tmp_path):
+    export.write_web(tmp_path, [export.web_network(model)], runtime=RUNTIME)
     with pytest.raises(ValueError, match="is a page that detects, which is an output"):
         export.open_model(tmp_path)
 
 
-def test_the_entry_writes_one_network_as_it_is_given(model, runtime, tmp_path):
+def test_the_entry_writes_one_network_as_it_is_given(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(web, "read_web_runtime", lambda package: RUNTIME)
     write = export.FORMATS["web"].write
     assert write(tmp_path, model, export.Facts("a/b.weights"), export.WebOptions()) == tmp_path / "index.html"
     assert network_on(tmp_path)["name"] == "b"
@@ -172,10 +169,10 @@ def test_networks_that_no_page_can_run(model):
         export.check_web(backbone)
 
 
-def test_a_file_in_the_place_of_the_folder(model, runtime, tmp_path):
+def test_a_file_in_the_place_of_the_folder(model, tmp_path):
     (tmp_path / "page").write_text("mine")
     with pytest.raises(ValueError, match="page: a file, expected a folder for the page"):
-        export.write_web(tmp_path / "page", [export.web_network(model)])
+        export.write_web(tmp_path / "page", [export.web_network(model)], runtime=RUNTIME)
     assert (tmp_path / "page").read_text() == "mine"
 
 

@@ -44,7 +44,7 @@ def page(web_runtime, model, tmp_path_factory):
     masks = pruning.filter_masks(model.architecture, model.params, 0.5)
     smaller = Model(*pruning.remove_filters(model.architecture, model.variables, masks), NAMES)
     networks = [export.web_network(m, export.Facts(name)) for m, name in ((model, "full"), (smaller, "small"))]
-    return export.write_web(tmp_path_factory.mktemp("page"), networks)
+    return export.write_web(tmp_path_factory.mktemp("page"), networks, runtime=web_runtime)
 
 
 @pytest.fixture

@@ -86,18 +86,18 @@ def web_name(source: str) -> str:
     return path.parent.name if path.name.startswith("model.") else path.name if path.is_dir() else path.stem
 
 
-def write_web(folder: Path, networks: Sequence[WebNetwork], *, runtime: WebRuntime | None = None) -> pathlib.Path:
+def write_web(folder: Path, networks: Sequence[WebNetwork], *, runtime: WebRuntime) -> pathlib.Path:
     """Writes the page, and all that it needs, and returns the path of its index.html.
 
     Args:
       folder: made where it is missing; files of an older page are replaced.
       networks: of one name each; the others are compared with the first.
-      runtime: what `read_web_runtime` gives, which is called where it is None.
+      runtime: as `read_web_runtime` gives it.
 
     Raises:
-      ValueError: no runtime; a folder that is a file.
+      ValueError: a folder that is a file.
     """
-    files = _files(networks, runtime or read_web_runtime())
+    files = _files(networks, runtime)
     folder = pathlib.Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: a file, expected a folder for the page")

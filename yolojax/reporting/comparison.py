@@ -154,7 +154,7 @@ def short_table(entries: Sequence[Entry]) -> list[str]:
 
 
 def shares_of(entries: Sequence[Entry]) -> list[str]:
-    """A sentence about what the shares are of; none where there are no shares, or of several networks."""
+    """What the shares are of, and where that may lack training; nothing where there are no shares."""
     found = {_numbers(entry.unpruned): entry.unpruned for entry in entries if entry.unpruned}
     if len(found) > 1:
         return ["Shares are of each run's own unpruned network"]
