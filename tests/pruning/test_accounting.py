@@ -47,13 +47,16 @@ def test_layer_table_and_the_studys_count():
         mask[..., 1] = False
     # The filter's own 27 + 2, but not the two weights of the next layer that it fed.
     assert pruning.masked_filter_parameters(params, masks) == 126 - 29
-    first, second = pruning.layer_table(architecture, {"params": pruning.apply_masks(params, masks)}, masks)
+    masked = pruning.apply_masks(params, masks)
+    first, second = pruning.layer_table(architecture, {"params": params}, masks, (architecture, masked))
     assert (first.name, first.filters, first.filters_dropped) == ("conv_00", 4, 1)
     assert (first.parameters, first.nonzeros, first.sparsity) == (116, 87, 0.25)
     assert (second.filters_dropped, second.sparsity, second.macs, second.macs_left) == (0, 0, 512, 512)
     conv, head = architecture.layers
     smaller = Architecture(Net(8, 8), (dataclasses.replace(conv, filters=3), head))
-    first, second = pruning.layer_table(architecture, {"params": params}, masks, smaller)
+    left = jax.tree.map(np.ones_like, jax.device_get(network.init(smaller, jax.random.key(1))["params"]))
+    first, second = pruning.layer_table(architecture, {"params": params}, masks, (smaller, left))
+    assert (first.nonzeros, second.parameters, second.nonzeros) == (87, 4 * 2 + 2, 3 * 2 + 2)
     assert (first.macs, first.macs_left) == (8 * 8 * 27 * 4, 8 * 8 * 27 * 3)
     assert (second.macs, second.macs_left) == (512, 8 * 8 * 3 * 2)
 

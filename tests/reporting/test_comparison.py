@@ -66,7 +66,7 @@ def test_without_labels_it_is_agreement(make_run, tmp_path):
 def test_shares_of_a_baseline(runs, tmp_path):
     comparison.compare(runs[:2], tmp_path / "out", baseline=str(runs[3]))
     page = (tmp_path / "out" / "compare.md").read_text()
-    assert cells(page)["lamp"]["of unpruned"] == "80.0%"
+    assert cells(page)["lamp"]["of control"] == "80.0%"
     assert list(cells(page)) == ["control", "half", "lamp"]
     assert "Shares are of control, mAP 0.9000" in page
 

@@ -9,6 +9,7 @@ import pytest
 from yolojax import darknet, export, network, pruning, runs
 from yolojax.reporting import figures
 from yolojax.runs import rounds, setup
+from yolojax.runs.convert import measured
 
 
 @pytest.fixture
@@ -97,6 +98,11 @@ def test_filters_then_weights_then_clusters_in_one_report(pruning_recipe, tmp_pa
     _, variables, info = export.read_compressed(path)
     assert info.values == "clustered"
     assert all(np.unique(layer["kernel"]).size <= 2**3 + 1 for layer in variables["params"].values())
+    written = json.loads((tmp_path / "report.json").read_text())
+    written["stages"]["clustered"]["evaluation"]["map_area"] = -1.0
+    (tmp_path / "report.json").write_text(json.dumps(written))
+    told = measured(str(tmp_path), export.open_model(tmp_path))
+    assert told.map_area == retrained.evaluation.map_area  # model.weights are not clustered
     steps = round(8 * min(4.0, original.macs / retrained.macs))
     assert report.retrain_steps == steps > 8
     assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["step"] == steps

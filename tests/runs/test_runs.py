@@ -8,7 +8,7 @@ from yolojax import darknet, export, network, pruning, runs
 from yolojax.reporting import stages
 from yolojax.runs import setup
 from yolojax.runs.train import new_network
-from yolojax.runs.workdir import check_same_run, claim
+from yolojax.runs.workdir import PRUNING, check_same_run, claim
 
 
 @pytest.fixture
@@ -100,6 +100,7 @@ def test_the_layers_by_what_they_cost(filter_run):
     workdir, report = filter_run
     smaller = pruning.layer_macs(darknet.read_cfg(workdir / "model.cfg"), 32, 32)
     assert {row.name: row.macs_left for row in report.layers} == smaller
+    assert sum(row.nonzeros for row in report.layers) == report.stages[-1].nonzero
     total = sum(row.macs for row in report.layers)
     cells = [
         [cell.strip() for cell in line.split("|")[1:-1]] for line in stages.layer_table(report.layers, report.stages)
@@ -248,6 +249,20 @@ def test_another_network_under_the_same_name(recipe, tmp_path):
     (tmp_path / "m.weights").write_bytes(b"two")
     with pytest.raises(ValueError, match=r"other settings: SHA-256 of the model's file .* is now"):
         check_same_run(recipe, tmp_path / "run")
+
+
+def test_a_network_that_no_training_made_is_not_replaced_either(recipe, tmp_path):
+    recipe = recipe.replace(prune={"amount": 0.3})
+    with claim(recipe, tmp_path, sections=PRUNING) as folder:
+        (folder / "model.weights").touch()
+    with claim(recipe, tmp_path, sections=PRUNING):
+        pass
+    message = r"holds a run with other settings: prune\.amount 0\.3 is now 0\.5; give a new --workdir or remove it"
+    with (
+        pytest.raises(ValueError, match=message),
+        claim(recipe.replace(prune={"amount": 0.5}), tmp_path, sections=PRUNING),
+    ):
+        pass
 
 
 def test_names_of_another_number_than_the_data(recipe, tmp_path):

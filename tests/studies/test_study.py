@@ -83,7 +83,7 @@ def test_the_rows_are_pruning_runs_of_their_seeds(study):
 
 def test_the_page_needs_no_other_file(study):
     text = (study / "study.md").read_text()
-    for part in ("## All rows", "confidence >= 0.005", "| 50 |", "±", "Shares are of control, mAP"):
+    for part in ("## All rows", "confidence >= 0.005", "| 50 |", "±", "Shares are of control, mAP", "| of control |"):
         assert part in text
     assert "ublished" not in text  # another network on other data
     page = (study / "study.html").read_text()

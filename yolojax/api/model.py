@@ -3,7 +3,7 @@
 import yolojax
 
 model = yolojax.open("my.weights")
-small = model.prune("macs=16%", images="devkit:FOLDER").train("devkit:FOLDER", steps=600)
+small = model.prune("macs=16%", images="devkit:FOLDER").train("devkit:FOLDER", steps=2400)
 print(small.evaluate("devkit:FOLDER"))
 small.save("small.onnx")
 """
@@ -24,7 +24,7 @@ from yolojax.files import Path
 from yolojax.settings import Settings
 
 LOWEST_SCORE = 0.005  # of the boxes that the suppression sees
-# As configs/budget.py trains: for data sets of some hundred images.
+# As configs/budget.py trains, but for the steps: for data sets of some hundred images.
 RECIPE: dict[str, Any] = {
     "epochs": 0,
     "batch_size": 8,
@@ -131,7 +131,8 @@ class Model(network.Model):
 
         Args:
           source: the data, as in `devkit:FOLDER`; with `teacher` and `labels="teacher"` a folder of pictures will do.
-          steps: of training, each with `batch_size` images (8).
+          steps: of training, each with `batch_size` images (8). A smaller network takes less time for each, and
+            `configs/budget.py` gives it up to four times as many.
           teacher: the unpruned network, to learn from too (`distill`) or alone (`labels="teacher"`).
           workdir: keeps checkpoints and the log, and the same call goes on from there; by default nothing stays.
           **fields: others of a config's section `train`; by default Adam at 1e-3, cosine, 50 steps of warm-up.
@@ -140,6 +141,10 @@ class Model(network.Model):
         """
         if "epochs" in fields:
             raise ValueError(f"steps={steps} and epochs={fields['epochs']}, expected steps alone")
+        if "stretch" in fields:
+            raise ValueError(
+                f"stretch={fields['stretch']}: a network does not know how large it was; give all its steps as steps"
+            )
         recipe = {**RECIPE, "warmup_steps": min(WARMUP_STEPS, steps // 2), "steps": steps, **fields}
         settings = Settings().replace(data={"source": source_of(source)}, train=recipe, eval={"size": self.size})
         return wrapped(runs.train_further(settings, self, workdir=workdir, teacher=teacher))

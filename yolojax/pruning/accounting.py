@@ -14,9 +14,9 @@ HEADER_BYTES = 20
 
 
 class LayerRow(NamedTuple):
-    """One convolution: its filters and learned parameters, how many of them are dropped or zero, its MACs.
+    """One convolution: its filters, learned parameters and MACs, and what is left of each after pruning.
 
-    `macs_left` are those that it takes after pruning.
+    `nonzeros` are the parameters that are left and not 0, `sparsity` the share of the layer's that are not.
     """
 
     name: str
@@ -87,22 +87,22 @@ def layer_table(
     architecture: Architecture,
     variables: Variables,
     masks: Masks | None = None,
-    smaller: Architecture | None = None,
+    left: tuple[Architecture, Params] | None = None,
 ) -> list[LayerRow]:
     """One row per convolution, MACs at the [net] section's size.
 
     Args:
-      architecture: of the network in its old shapes.
-      variables: in the old shapes too.
-      masks: say which filters are dropped; without them all are kept.
-      smaller: what is left where filters were removed; zeros alone take the same MACs.
+      architecture: of the unpruned network.
+      variables: its own too.
+      masks: say which of its filters are dropped; without them all are kept.
+      left: the network that is left and its parameters, smaller or with zeros; without it nothing is gone.
     """
     params, net = variables["params"], architecture.net
-    work, left = layer_macs(architecture), layer_macs(smaller or architecture, net.height, net.width)
+    smaller, stays = left or (architecture, params)
+    work, work_left = layer_macs(architecture), layer_macs(smaller, net.height, net.width)
     rows = []
     for conv in architecture.convolutions:
-        layer, count = params[conv.name], count_parameters(params[conv.name])
-        nonzeros = count_nonzeros(layer)
+        count, nonzeros = count_parameters(params[conv.name]), count_nonzeros(stays[conv.name])
         rows.append(
             LayerRow(
                 name=conv.name,
@@ -112,7 +112,7 @@ def layer_table(
                 nonzeros=nonzeros,
                 sparsity=1 - nonzeros / count,
                 macs=work[conv.name],
-                macs_left=left[conv.name],
+                macs_left=work_left[conv.name],
             )
         )
     return rows

@@ -84,7 +84,7 @@ def table(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
     """Header and rows, the entries in the order given; a column that says nothing of any is left out."""
     spread_of_settings = differing([entry.config["train"] for entry in entries if entry.config and entry.retrained])
     quantity = entries[0].quantity
-    header = ["run", f"{quantity} (11-point)", f"{quantity} (area)", "of unpruned", "MACs", "of MACs", "ms"]
+    header = ["run", f"{quantity} (11-point)", f"{quantity} (area)", _share(entries), "MACs", "of MACs", "ms"]
     header += ["parameters", "not 0", ".weights MB", "compressed MB", "steps", "seconds", "best for", "what was done"]
     costs = pareto.costs(entries)
     beaten = [pareto.dominated(entries, cost.of) for cost in costs]
@@ -140,7 +140,7 @@ def short_table(entries: Sequence[Entry]) -> list[str]:
     wanted = (
         "run",
         f"{entries[0].quantity} (11-point)",
-        "of unpruned",
+        _share(entries),
         "MACs",
         "of MACs",
         "ms",
@@ -155,11 +155,22 @@ def short_table(entries: Sequence[Entry]) -> list[str]:
 
 def shares_of(entries: Sequence[Entry]) -> list[str]:
     """What the shares are of, and where that may lack training; nothing where there are no shares."""
-    found = {_numbers(entry.unpruned): entry.unpruned for entry in entries if entry.unpruned}
+    found = _references(entries)
     if len(found) > 1:
         return ["Shares are of each run's own unpruned network"]
-    shares = [f"Shares are of {pareto.label(one)}, {one.quantity} {one.map_11point:.4f}" for one in found.values()]
-    return shares + [line for one in found.values() for line in _not_done(one, entries)]
+    shares = [f"Shares are of {pareto.label(one)}, {one.quantity} {one.map_11point:.4f}" for one in found]
+    return shares + [line for one in found for line in _not_done(one, entries)]
+
+
+def _references(entries: Sequence[Entry]) -> list[Entry]:
+    """What the shares are of, each once."""
+    return list({_numbers(entry.unpruned): entry.unpruned for entry in entries if entry.unpruned}.values())
+
+
+def _share(entries: Sequence[Entry]) -> str:
+    """The header of the shares of mAP: of whose, where that is one network."""
+    found = _references(entries)
+    return f"of {pareto.label(found[0])}" if len(found) == 1 else "of unpruned"
 
 
 def _not_done(reference: Entry, entries: Sequence[Entry]) -> list[str]:

@@ -61,7 +61,7 @@ def write(report: Report, eval_set: data.Dataset, workdir: pathlib.Path) -> None
             workdir / "curves.svg",
             quantity=report.stages[0].evaluation.protocol.quantity,
             unpruned=found["original"],
-            before=_before_training(report.settings.prune, found),
+            before=before_training(report.settings.to_json()["prune"], found),
             after=found["retrained"],
         )
     page.write(workdir / "report.md", to_markdown(report))
@@ -130,11 +130,14 @@ def has_pictures(settings: Settings) -> bool:
     return settings.eval.pictures > 0
 
 
-def _before_training(settings: PruneSettings, found: Mapping[str, float]) -> float | None:
-    """The mAP of the network that the retraining began with; None for random weights, which nobody measured."""
-    if settings.restart:
+def before_training(prune: Json, found: Mapping[str, float]) -> float | None:
+    """The mAP of the network that the retraining began with; None for random weights, which nobody measured.
+
+    `prune` is that section of a run's settings, of any version; `found` the mAP of each stage.
+    """
+    if prune.get("restart"):
         return None
-    if settings.method == "weight" and settings.rounds > 1:  # weights go while training
+    if prune["method"] == "weight" and prune.get("rounds", 1) > 1:  # weights go while training
         return found["original"]
     return found["repaired"] if "repaired" in found else found["pruned"]
 

@@ -153,7 +153,7 @@ def layer_table(layers: Sequence[pruning.LayerRow], stages: Sequence[Stage]) -> 
     total = sum(row.macs for row in layers) or 1
     seconds = layer_seconds(stages)
     header = ["layer", "filters kept", "MACs (M)", "of all", "left", "of it"]
-    header += ["ms" if len(seconds) < 2 else "ms before", "ms after", "parameters", "not 0", "zero"]
+    header += ["ms" if len(seconds) < 2 else "ms before", "ms after", "parameters", "not 0", "gone"]
     rows = [
         [
             row.name,

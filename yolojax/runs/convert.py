@@ -115,7 +115,8 @@ def measured(source: str, model: network.Model) -> export.Measured | None:
         return None
     if (folder / "report.json").exists():
         report = json.loads((folder / "report.json").read_text())
-        return _measured(list(report["stages"].values())[-1]["evaluation"], report["eval_set"], model)
+        *_, stage = (stage for name, stage in report["stages"].items() if name != "clustered")  # of model.compressed
+        return _measured(stage["evaluation"], report["eval_set"], model)
     if (folder / "evaluation.json").exists():
         evaluation = json.loads((folder / "evaluation.json").read_text())
         about = json.loads((folder / "config.json").read_text())["data"]

@@ -14,6 +14,7 @@ from yolojax.network import Architecture, Masks, Model
 from yolojax.pruning import Scores
 from yolojax.reporting.report import Latency
 from yolojax.runs import rounds
+from yolojax.runs.workdir import holds_training
 from yolojax.runtimes import LatencyTable, Runtime
 from yolojax.settings import Settings
 
@@ -29,25 +30,27 @@ def wanted(settings: Settings) -> bool:
 
 
 def with_table(settings: Settings, architecture: Architecture) -> Settings:
-    """The settings with the table that the budget needs; it is measured once for a network, runtime and machine.
+    """The settings with the table that the budget needs: the one that they name, else the one of `cached`.
 
-    Raises ValueError for several processes, and for a runtime that is not there or does not tell what layers take.
+    Raises ValueError for several processes, for a runtime that is not there or does not tell what layers take, and for
+    a table of another network.
     """
     if not wanted(settings):
         return settings
     if jax.process_count() > 1:
         raise ValueError("prune.budget latency=... is measured by one process; prune on one machine, then retrain")
-    path = cached(architecture, runtime_of(settings, architecture), settings.eval.size)
+    runtime, given = runtime_of(settings, architecture), settings.prune.latency_table
+    path = pathlib.Path(given) if given else cached(architecture, runtime, settings.eval.size)
+    return _by(settings, path, _read(path, architecture))
+
+
+def _read(path: pathlib.Path, architecture: Architecture) -> LatencyTable:
+    """The table, which has to be of a network with the same layers."""
     table = runtimes.read_table(path)
-    logging.info(
-        "latency in %s: %.2f ms; by the table within %.0f%%; multiples of %d filters (%s)",
-        table.where,
-        1e3 * table.unpruned,
-        100 * table.error,
-        table.grid,
-        path,
-    )
-    return _by(settings, path, table)
+    names = {architecture.name(index) for index in range(len(architecture.layers))}
+    if different := sorted(names ^ table.layers.keys()):
+        raise ValueError(f"{path}: {different[0]} is in one of the table and the network; give this network's table")
+    return table
 
 
 def runtime_of(settings: Settings, architecture: Architecture) -> Runtime:
@@ -75,14 +78,22 @@ def choose(
 ) -> tuple[Settings, Scores, Masks, Latency | None]:
     """`rounds.choose`; for a budget of time, again until a call of what is left takes it, within 10% and from below.
 
-    The table, corrected by what was measured, stays in `workdir`, so that a run that goes on chooses the same.
+    The table, corrected by what was measured, stays in `workdir`, so that a retraining that goes on chooses the same.
     """
     if not wanted(settings):
         return settings, *rounds.choose(settings, model, train_set), None
+    settings = with_table(settings, model.architecture)
     path, runtime = workdir / FILE, runtime_of(settings, model.architecture)
     budget = pruning.parse_budget(settings.prune.budget)
-    again = path.exists()
-    table = runtimes.read_table(path if again else settings.prune.latency_table)
+    again = holds_training(workdir)
+    table = _read(path if again else pathlib.Path(settings.prune.latency_table), model.architecture)
+    logging.info(
+        "latency in %s: %.2f ms; by the table within %.0f%%; multiples of %d filters",
+        table.where,
+        1e3 * table.unpruned,
+        100 * table.error,
+        table.grid,
+    )
     attempts: list[_Attempt] = []
     while not attempts or (not again and len(attempts) < TRIES and not attempts[-1].near):
         if attempts:

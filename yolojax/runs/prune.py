@@ -17,7 +17,7 @@ from yolojax.reporting import report
 from yolojax.reporting.stages import Stage, summary
 from yolojax.runs import labels, latency, masking, measuring, removing, rounds, setup, timing
 from yolojax.runs.train import steps_of, train_model
-from yolojax.runs.workdir import PRUNING, claim
+from yolojax.runs.workdir import PRUNING, claim, holds_training
 from yolojax.settings import Settings
 
 
@@ -41,10 +41,9 @@ def run_pruning(settings: Settings, workdir: Path) -> report.Report:
     """
     model = setup.open_start(settings)
     settings = setup.with_size(settings, model.architecture)
-    chosen = latency.with_table(settings, model.architecture)
-    check(chosen, model)
+    check(settings, model)
     with claim(settings, workdir, sections=PRUNING) as folder:
-        result = prune_and_retrain(chosen, open_subject(settings, model), folder)
+        result = prune_and_retrain(settings, open_subject(settings, model), folder)
         if jax.process_index() == 0:
             print(summary(result.stages, folder / "report.html"))
         return result
@@ -57,7 +56,7 @@ def check(settings: Settings, model: Model) -> None:
     """
     setup.check(settings, model.architecture)
     labels.check_pruning(settings)
-    masking.check(settings.prune, model, settings.eval.size)
+    masking.check(latency.with_table(settings, model.architecture).prune, model, settings.eval.size)
     rounds.check(settings)
     timing.check(settings.eval)
     if settings.prune.cluster_bits:
@@ -91,7 +90,7 @@ def class_names(settings: Settings, model: Model) -> tuple[str, ...]:
 
 def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Path) -> report.Report:
     """`run_pruning` of a network that is open and measured."""
-    went_on = any((workdir / "checkpoints").glob("[0-9]*"))
+    went_on = holds_training(workdir)
     if went_on and settings.train.nothing:
         raise ValueError(f"{workdir} holds a retraining, and this run has none; give a new --workdir")
     start, model, filters = time.monotonic(), subject.model, settings.prune.method == "filter"
@@ -118,7 +117,7 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
     if settings.prune.cluster_bits:
         stages.append(cluster(settings, left, evaluator, workdir / "model.compressed"))
 
-    if not filters and settings.prune.rounds > 1:  # what went while training
+    if settings.prune.gradual:  # what went while training
         masks = rounds.masks_of_zeros(left)
     if jax.process_index() == 0:
         export.save_darknet(left, workdir / "model")
@@ -131,7 +130,7 @@ def prune_and_retrain(settings: Settings, subject: Subject, workdir: pathlib.Pat
         train_set=subject.train_set.description,
         eval_set=subject.eval_set.description,
         stages=stages,
-        layers=pruning.layer_table(model.architecture, model.masked(masks).variables, masks, left.architecture),
+        layers=pruning.layer_table(model.architecture, model.variables, masks, (left.architecture, left.params)),
         masked_filter_parameters=pruning.masked_filter_parameters(model.params, masks),
         off_grid=None if timed else removing.off_grid(settings, model, scores),
         latency=timed,
@@ -155,7 +154,7 @@ def retrain(
     """The model after its retraining, in which single weights may go as well."""
     about, weights, changes = settings.prune, None, None
     plan = functools.partial(rounds.weights_while_training, left.architecture, seed=about.seed)
-    if about.method == "weight" and about.rounds > 1:
+    if about.gradual:
         changes = plan(
             amount=rounds.dropped_share(masks),
             criterion=about.chosen,

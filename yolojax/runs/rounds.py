@@ -12,7 +12,7 @@ from yolojax import data, network, pruning, training
 from yolojax.network import Architecture, Masks, Model
 from yolojax.pruning import Scores
 from yolojax.runs import masking, removing, setup
-from yolojax.settings import Settings
+from yolojax.settings import PruneSettings, Settings
 
 Change = Callable[[training.TrainState], training.TrainState]
 Changes = Callable[[optax.GradientTransformation, int], Mapping[int, Change]]
@@ -84,14 +84,18 @@ def weights_while_training(
     return changes
 
 
+def while_training(about: PruneSettings) -> list[str]:
+    """The fields that ask for something that happens in the training after the pruning."""
+    wanted = {"prune.restart": about.restart, "prune.then_weights": about.then_weights, "prune.rounds": about.gradual}
+    return [name for name, value in wanted.items() if value]
+
+
 def check(settings: Settings) -> None:
     """Raises ValueError for what is to happen while training, where there is no training or it cannot."""
     about = settings.prune
-    gradual = about.method == "weight" and about.rounds > 1
-    wanted = {"prune.restart": about.restart, "prune.then_weights": about.then_weights, "prune.rounds": gradual}
-    if settings.train.nothing and (asked := [name for name, value in wanted.items() if value]):
+    if settings.train.nothing and (asked := while_training(about)):
         raise ValueError(f"{asked[0]} needs training, and train.steps and train.epochs are both 0; give one of them")
-    if gradual and about.chosen.needs.data:
+    if about.gradual and about.chosen.needs.data:
         raise ValueError(
             f"prune.criterion {about.chosen.name!r} needs images, and with prune.rounds above 1 weights are chosen "
             "while training; take prune.rounds=1 or another criterion"

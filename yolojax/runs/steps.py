@@ -33,8 +33,9 @@ def prune_model(settings: Settings, model: Model, *, with_images: bool) -> Model
     `with_images`, the training split of `settings.data` is there for a repair and for a criterion. Raises ValueError
     for what cannot be asked of this network.
     """
-    settings = latency.with_table(setup.with_size(settings, model.architecture), model.architecture)
-    masking.check(settings.prune, model, settings.eval.size)
+    _check_alone(settings, with_images=with_images)
+    settings = setup.with_size(settings, model.architecture)
+    masking.check(latency.with_table(settings, model.architecture).prune, model, settings.eval.size)
     train_set = None
     if with_images:
         train_set = setup.open_split(settings.data, settings.data.train_split, class_names(settings, model))
@@ -69,6 +70,16 @@ def train_further(settings: Settings, model: Model, *, workdir: Path = "", teach
         else:
             folder = pathlib.Path(held.enter_context(tempfile.TemporaryDirectory()))
         return train_model(settings, model, train_set, folder, masks, teacher=teacher)
+
+
+def _check_alone(settings: Settings, *, with_images: bool) -> None:
+    """Raises ValueError for what needs labels and has none, and for what only a run does after its pruning."""
+    if with_images:
+        labels.check_pruning(settings.replace(train={"steps": 0, "epochs": 0}))
+    asked = rounds.while_training(settings.prune)
+    asked += ["prune.cluster_bits"] if settings.prune.cluster_bits else []
+    if asked:
+        raise ValueError(f"{asked[0]} is for what comes after the pruning, in a run of python -m yolojax.prune")
 
 
 def _check_teacher(about: TrainSettings, teacher: Model | None) -> None:

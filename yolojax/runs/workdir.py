@@ -19,6 +19,7 @@ from yolojax.settings import Settings, difference
 # Keys in config.json, beside the settings.
 CONTENT = "SHA-256 of the model's file"
 IN_MEMORY = "SHA-256 of the networks in memory"
+KEPT = ("checkpoints", "model.weights")  # what a run of other settings would go on from, or replace
 TRAINING = ("model", "data", "train", "eval")  # the sections that a training run depends on
 PRUNING = (*TRAINING, "prune")
 
@@ -46,10 +47,15 @@ def claim(
         except BlockingIOError:
             raise ValueError(f"{folder} is in use by another run; wait for it or give another --workdir") from None
         logging.info("%s, results in %s", devices, folder)
-        if (folder / "checkpoints").exists():
+        if any((folder / name).exists() for name in KEPT):
             check_same_run(settings, folder, sections=sections, networks=networks)
         write_json(folder / "config.json", to_json(settings, networks))
         yield folder
+
+
+def holds_training(folder: pathlib.Path) -> bool:
+    """Whether a training began in the folder, which the same run goes on with."""
+    return any((folder / "checkpoints").glob("[0-9]*"))
 
 
 def check_same_run(

@@ -235,6 +235,11 @@ class PruneSettings(Section):
         """The scope; where the config leaves it open, what the criterion was published with."""
         return self.scope or self.chosen.scope
 
+    @property
+    def gradual(self) -> bool:
+        """Whether weights go in rounds, while training."""
+        return self.kind == "weight" and self.rounds > 1
+
 
 @dataclasses.dataclass(frozen=True)
 class StudySettings(Section):

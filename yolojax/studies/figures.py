@@ -13,6 +13,7 @@ from yolojax.pruning import Sensitivity
 from yolojax.reporting import pareto
 from yolojax.reporting.entries import Entry
 from yolojax.reporting.figures import FIXED_BLACK, FIXED_WHITE, PlainNumbers, save
+from yolojax.reporting.report import before_training
 from yolojax.studies.rows import Group
 
 COLOURS = {"filter": "tab:blue", "weight": "tab:orange"}
@@ -69,7 +70,7 @@ def curves(groups: Sequence[Group], original: Json, path: pathlib.Path) -> None:
                 x = [at_start] + [value(group, group.stages("retrained")[0]) for group in mine]
                 scores = [[stage["evaluation"]["map_11point"] for stage in group.stages(name)] for group in mine]
                 y = [start] + [float(np.mean(found)) for found in scores]
-                error = [0.0] + [float(np.std(found)) for found in scores]
+                error = [0.0] + [float(np.std(found, ddof=1)) if len(found) > 1 else 0.0 for found in scores]
                 axes.errorbar(x, y, error, color=colour, linestyle=style, marker=".", label=f"{method}s, {name}")
         axes.axhline(start, color="grey", linewidth=0.5)
         axes.set(xlabel=label, ylim=(0, 1))
@@ -125,8 +126,8 @@ def retraining(groups: Sequence[Group], path: pathlib.Path) -> None:
             losses = [(line["step"], line["loss"]) for line in lines if "loss" in line]
             scores = [(line["step"], line["map_11point"]) for line in lines if "map_11point" in line]
             maps = {name: stage["evaluation"]["map_11point"] for name, stage in group.reports[0]["stages"].items()}
-            before = maps.get("repaired", maps["pruned"])
-            scores = [(0, before), *scores, (losses[-1][0], maps["retrained"])]
+            before = before_training(group.reports[0]["config"]["prune"], maps)
+            scores = [*([] if before is None else [(0, before)]), *scores, (losses[-1][0], maps["retrained"])]
             for row, points in enumerate((losses, scores)):
                 panels[row][column].plot(*zip(*points, strict=True), label=_label(group), color=colour)
         panels[0][column].set(title=f"{method}s" if method else "", yscale="log")

@@ -71,7 +71,7 @@ def open_checked(settings: Settings, rows: Sequence[Row]) -> Model:
         mine = row.settings(settings)
         try:
             check(mine, model)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise ValueError(f"row {row.kind}: {error}") from None
     return model
 
