@@ -29,7 +29,20 @@ def test_what_users_write(text, unit, value, share):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "macs", "macs=", "macs=half", "mac=30%", "macs=0%", "macs=130%", "macs=-1", "30%", "macs=50", "bytes=1"],
+    [
+        "",
+        "macs",
+        "macs=",
+        "macs=half",
+        "mac=30%",
+        "macs=0%",
+        "macs=130%",
+        "macs=-1",
+        "30%",
+        "macs=50",
+        "bytes=1",
+        "weights=5",
+    ],
 )
 def test_what_is_not_a_budget(text):
     with pytest.raises(ValueError, match=r"^budget '.*', expected"):

@@ -28,7 +28,12 @@ def make_run(tmp_path) -> MakeRun:
         folder = tmp_path / name
         folder.mkdir(parents=True)
         config = Settings().replace(**{"train": {"steps": 10}} | sections).to_json()
-        report = {"config": config, "eval_set": data, "retrain_seconds": seconds}
+        report = {
+            "config": config,
+            "eval_set": data,
+            "retrain_steps": config["train"]["steps"],
+            "retrain_seconds": seconds,
+        }
         report["stages"] = {"original": stage(4e9, 0.8, size=size), **stages}
         (folder / "config.json").write_text(json.dumps(config))
         (folder / "report.json").write_text(json.dumps(report))

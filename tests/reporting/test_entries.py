@@ -69,6 +69,14 @@ def test_a_training_run_is_counted_in_its_network(tmp_path):
     assert entry.parameters == sum(leaf.size for leaf in network.leaf_paths(params).values())
     assert entry.weights_bytes == (folder / "model.weights").stat().st_size
     assert (entry.steps, entry.seconds, entry.unpruned, entry.map_share) == (5, None, None, None)
+    about = {"eval_set": "2 images held out of shapes", "steps": 5, "config": config | {"data": {}}}
+    (folder / "evaluation.json").write_text(json.dumps(result | about))
+    (folder / "metrics.jsonl").write_text('{"step": 5, "loss": 1.0, "images_per_second": 8.0}\n')
+    (entry,) = entries.read_runs([folder])
+    assert (entry.data, entry.config["data"], entry.seconds) == ("2 images held out of shapes", {}, 20.0)
+    (folder / "metrics.jsonl").write_text('{"step": 8, "loss": 1.0, "images_per_second": 8.0}\n')
+    with pytest.raises(ValueError, match="no finished run"):
+        entries.read_runs([folder])
 
 
 def test_a_folder_of_runs_stands_for_them_and_each_comes_once(make_run, tmp_path):
@@ -83,9 +91,10 @@ def test_a_folder_of_runs_stands_for_them_and_each_comes_once(make_run, tmp_path
 def test_what_is_skipped_has_a_line(make_run, tmp_path, caplog):
     good = make_run("good", {"retrained": stage(1e9, 0.6)})
     longer = make_run("longer", {"retrained": stage(1e9, 0.6)})
-    config = json.loads((longer / "config.json").read_text())
-    config["train"]["steps"] = 20
-    (longer / "config.json").write_text(json.dumps(config))
+    (longer / "metrics.jsonl").write_text('{"step": 20, "loss": 1.0, "images_per_second": 8.0}\n')
+    refused = json.loads((good / "config.json").read_text())  # a shorter run in the same folder, which was refused
+    refused["train"]["steps"] = 5
+    (good / "config.json").write_text(json.dumps(refused))
     for name, file in (("started", "config.json"), ("sensitivity", "sensitivity.json"), ("compare", "compare.json")):
         (tmp_path / name).mkdir()
         for made in {file, "config.json" if name != "compare" else file}:

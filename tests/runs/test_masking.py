@@ -58,6 +58,16 @@ def test_a_budget_by_sensitivity_spares_the_layer_that_bears_nothing(tmp_path, f
     assert [name for name, width in widths.items() if counts[name] == width] == [fragile]
 
 
+def test_an_analysis_of_a_network_of_other_widths(tmp_path):
+    path = write_analysis(tmp_path, "conv_11")
+    found = json.loads((tmp_path / "conv_11.json").read_text())
+    found["layers"]["conv_02"]["size"] = 5
+    (tmp_path / "conv_11.json").write_text(json.dumps(found))
+    message = r"conv_11\.json was measured with 5 filters in conv_02, this network has 8; measure this network's sensit"
+    with pytest.raises(ValueError, match=message):
+        masking.check(PruneSettings(amount=0.3, amounts=path), MODEL, 32)
+
+
 def test_what_is_beyond_the_analysis_shows_in_the_check(tmp_path):
     analysis = write_analysis(tmp_path, "conv_11")
     settings = PruneSettings(budget="macs=1%", amounts=analysis, floor=0.0)

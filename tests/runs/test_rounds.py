@@ -139,6 +139,13 @@ def test_what_happens_while_training_needs_training(pruning_recipe, tmp_path, pr
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("prune", [{"method": "weight", "rounds": 9}, {"then_weights": 0.5, "then_rounds": 9}])
+def test_more_rounds_than_steps(pruning_recipe, tmp_path, prune):
+    with pytest.raises(ValueError, match=r"train\.steps 8, expected at least 9: weights go in so many rounds"):
+        runs.run_pruning(pruning_recipe.replace(prune=prune), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_mistakes_in_the_fields(recipe):
     with pytest.raises(ValueError, match=r"prune.then_weights and prune.restart are for filters"):
         recipe.replace(prune={"method": "weight", "then_weights": 0.5})

@@ -204,6 +204,8 @@ def test_retraining_a_pruned_checkpoint(recipe, filter_run, tmp_path):
         ("prune", {"amount": 40}, r"prune.amount 40.0, expected from 0 to below 1"),
         ("prune", {"criterion": "l7"}, "prune.criterion 'l7', expected one of mean_square, l1"),
         ("prune", {"exclude": ("conv_99",)}, "exclude names 'conv_99'"),
+        ("prune", {"exclude": ("conv_99",), "budget": "macs=60%"}, "exclude names 'conv_99'"),
+        ("model", {"start": ""}, "model.start is empty, expected the network to prune"),
         ("model", {"start": "nowhere.weights"}, "nowhere.weights: no such file or folder"),
         ("model", {"dtype": "float16"}, "model.dtype 'float16', expected 'float32' or 'bfloat16'"),
         (

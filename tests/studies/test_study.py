@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import pathlib
 import re
 import shutil
 
@@ -83,7 +84,7 @@ def test_the_rows_are_pruning_runs_of_their_seeds(study):
 
 def test_the_page_needs_no_other_file(study):
     text = (study / "study.md").read_text()
-    for part in ("## All rows", "confidence >= 0.005", "| 50 |", "±", "Shares are of control, mAP", "| of control |"):
+    for part in ("## All rows", "confidence >= 0.005", "| 50 |", "±", "Shares are of control, mAP"):
         assert part in text
     assert "ublished" not in text  # another network on other data
     page = (study / "study.html").read_text()
@@ -129,6 +130,8 @@ def test_mistakes(study, study_recipe):
         ({"study": {"rows": ("a study.control=False",)}}, r"row a: study\.control is the same for all rows"),
         ({"study": {"rows": ("a train.seed=3",)}}, r"row a: train\.seed comes from study\.seeds"),
         ({"study": {"rows": ("a study.seeds=()",)}}, r"row a: study\.seeds \(\), expected one or more, each once"),
+        ({"study": {"sensitivity_amounts": (0.8, 0.4)}}, r"amounts \(0\.8, 0\.4\), expected shares that ascend"),
+        ({"study": {"sensitivity_amounts": (0.5, 1.0)}}, r"amounts \(0\.5, 1\.0\), expected shares that ascend"),
         ({"study": {"seeds": (1, 1)}}, r"^study\.seeds \(1, 1\), expected one or more, each once"),
         ({"study": {"rows": ("../a",)}}, r"study\.rows '\.\./a', expected a name"),
         ({"study": {"rows": ("control prune.amount=0",)}}, "the name control is taken"),
@@ -157,6 +160,16 @@ def test_what_a_study_may_change(study, study_recipe, tmp_path):
     assert is_done(recipe.replace(train={"seed": 3}), row, study)  # a row has its own
     with pytest.raises(ValueError, match=r"control holds a run with other settings: train\.momentum 0\.9 is now 0\.5"):
         is_done(recipe.replace(train={"momentum": 0.5}), row, study)
+
+
+def test_a_baseline_of_more_steps_is_trained_on(study, study_recipe, tmp_path):
+    place = pathlib.Path(shutil.copytree(study / "baseline", tmp_path / "baseline"))
+    with_start(study_recipe.replace(study={"baseline_steps": 9}), tmp_path)
+    assert json.loads((place / "evaluation.json").read_text())["steps"] == 9
+    assert json.loads((place / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 9
+    before = (place / "evaluation.json").stat().st_mtime_ns
+    with_start(study_recipe.replace(study={"baseline_steps": 9}), tmp_path)
+    assert (place / "evaluation.json").stat().st_mtime_ns == before
 
 
 def test_a_control_of_any_seed_is_the_control(study, study_recipe):
@@ -338,9 +351,17 @@ def test_rows_as_text_are_skipped_when_done_and_refused_when_changed(rows_study,
     studies.run_study(more, rows_study)
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
     assert (rows_study / "more" / "report.json").exists()
-    other = rows_recipe.replace(study={"rows": ("half prune.budget=macs=40% train.steps=2",)})
+    other = more.replace(study={"rows": ("half prune.budget=macs=40% train.steps=2", "new prune.amount=0.2")})
     with pytest.raises(ValueError, match=r"half holds .* other settings: prune\.budget 'macs=50%' is now 'macs=40%'"):
-        studies.run_study(other, rows_study)
+        studies.run_study(other, rows_study, rows=["new"])
+    assert not (rows_study / "new").exists()  # before the work
+
+
+def test_pictures_of_another_number_are_left_out(rows_study, rows_recipe, tmp_path, caplog):
+    rows_study = shutil.copytree(rows_study, tmp_path / "study")
+    studies.run_study(rows_recipe.replace(eval={"pictures": rows_recipe.eval.pictures + 1}), rows_study)
+    assert "half was run with another eval.pictures and is not in the pictures" in caplog.text
+    assert "what the networks find" not in (tmp_path / "study" / "study.md").read_text()
 
 
 def test_what_the_network_does_not_allow_shows_before_the_work(rows_recipe, tmp_path):

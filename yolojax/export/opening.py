@@ -33,8 +33,7 @@ def open_model(path: Path, *, cfg: Path = "", names: Path = "") -> Model:
         raise ValueError(f"{path} is {entry.what}, which is an output: expected {readable()}")
     model = entry.read(source, cfg or None)
     check_model(model, str(path))
-    beside = source.with_suffix(".names")
-    if not names and not model.names and source.is_file() and beside.exists():
+    if not names and not model.names and source.is_file() and (beside := source.with_suffix(".names")).exists():
         names = beside
     return _with_names(model, names)
 

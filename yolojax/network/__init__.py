@@ -1,7 +1,15 @@
 """The network as a pair (architecture, variables): its description, its Flax module, init and apply."""
 
 from yolojax.network.activations import ACTIVATIONS
-from yolojax.network.architecture import Architecture, ConvolutionInfo, check_size, for_classes, walk, with_filters
+from yolojax.network.architecture import (
+    Architecture,
+    ConvolutionInfo,
+    check_convolutions,
+    check_size,
+    for_classes,
+    walk,
+    with_filters,
+)
 from yolojax.network.folding import fold_batch_norm, without_batch_norm
 from yolojax.network.input_size import choose_size, own_size
 from yolojax.network.layers import (
@@ -80,6 +88,7 @@ __all__ = [
     "apply_train",
     "apply_with_maps",
     "check_channels",
+    "check_convolutions",
     "check_masks",
     "check_size",
     "check_variables",

@@ -7,7 +7,7 @@ kernel of layer 0. These names are public API.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar, assert_never
 
 from yolojax.network.layers import (
@@ -227,6 +227,13 @@ def check_size(architecture: Architecture, size: int) -> None:
     except ArchitectureError as error:
         where = f" in {architecture.name(error.layer)}" if error.layer is not None else ""
         raise ValueError(f"size {size} does not fit{where}: {error}") from error
+
+
+def check_convolutions(architecture: Architecture, names: Iterable[str], what: str) -> None:
+    """Raises ValueError for a name, given by `what`, that no convolution has."""
+    known = [conv.name for conv in architecture.convolutions]
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"{what} names {unknown[0]!r}, which is not a convolution; there are {', '.join(known)}")
 
 
 def with_filters(architecture: Architecture, counts: Mapping[str, int]) -> Architecture:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from yolojax.network import Architecture, Masks, Params, with_filters
+from yolojax.network import Architecture, Masks, Params, check_convolutions, with_filters
 from yolojax.pruning.groups import grid_unit, group_sizes
 from yolojax.pruning.masks import masks_of_filters
 from yolojax.pruning.prunable import prunable
@@ -81,8 +81,9 @@ def budget_masks(
       A tree like params. Equal worth goes in the order of the layers and of the index; NaN and infinity stay.
 
     Raises:
-      ValueError: the target cannot be met, with the smallest that can; or the allocation is unknown.
+      ValueError: the target cannot be met, with the smallest that can; the allocation, or a layer, is unknown.
     """
+    check_convolutions(architecture, limits.exclude, "exclude")
     if allocation not in ALLOCATIONS:
         raise ValueError(f"allocation {allocation!r}, expected one of {', '.join(ALLOCATIONS)}")
     layers, droppable = _layers(architecture, scores, cost, allocation, limits)

@@ -67,6 +67,6 @@ def parse_budget(text: str) -> Budget:
     value = float(found["number"]) * suffixes[suffix]
     if value <= 0 or (share and value > 1):
         raise ValueError(f"budget {text!r}, expected more than 0 and, for a share, at most 100%")
-    if unit in ("macs", "params", "bytes") and not share and value <= 100:  # less than any network has
+    if unit in ("macs", "params", "bytes", "weights") and not share and value <= 100:  # less than any network has
         raise ValueError(f"budget {text!r}, expected a share, as in {text}%, or a number, as in {unit}=1M")
     return Budget(unit, value, share)

@@ -1,14 +1,14 @@
 """Masks: trees of bool like params, True keeps. Scores and an amount go in; pure functions, under jit as well."""
 
 import functools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool
 
-from yolojax.network import AnyArray, Architecture, BatchStats, Leaf, Masks, Params
+from yolojax.network import AnyArray, Architecture, BatchStats, Leaf, Masks, Params, check_convolutions
 from yolojax.pruning.criteria import DEFAULT_CRITERIA, SCOPES
 from yolojax.pruning.erdos_renyi import erdos_renyi_counts
 from yolojax.pruning.groups import grid_unit, group_sizes, reasons_to_stay
@@ -118,7 +118,7 @@ def filter_masks(
         raise ValueError(f"min_filters must be at least 1, got {min_filters}: a layer needs filters")
     if round_to < 1:
         raise ValueError(f"round_to must be at least 1, got {round_to}")
-    _check_names("exclude", exclude, architecture)
+    check_convolutions(architecture, exclude, "exclude")
     sizes = group_sizes(architecture)
     if isinstance(amount, Mapping) and (
         fixed := [name for name, part in amount.items() if part and not sizes.get(name, 1)]
@@ -218,7 +218,7 @@ def _ranks(values: jax.Array) -> jax.Array:
 def _parts(architecture: Architecture, amount: Amount, scope: str, counts: Mapping[str, int], size: int) -> list[Part]:
     """What is ranked together: `counts` has the size of each layer that may be pruned, `size` what global is of."""
     if isinstance(amount, Mapping):
-        _check_names("amount", amount, architecture)
+        check_convolutions(architecture, amount, "amount")
         return [((name,), round(_fraction(amount[name]) * counts[name])) for name in counts if name in amount]
     if scope == "erdos_renyi":
         shapes = {conv.name: conv.kernel_shape for conv in architecture.convolutions if conv.name in counts}
@@ -242,13 +242,6 @@ def _fraction(amount: float) -> float:
     if not 0 <= amount < 1:
         raise ValueError(f"amount {amount}, expected a fraction from 0 to below 1")
     return float(amount)
-
-
-def _check_names(argument: str, names: Collection[str], architecture: Architecture) -> None:
-    valid = [conv.name for conv in architecture.convolutions]
-    for name in names:
-        if name not in valid:
-            raise ValueError(f"{argument} names {name!r}, which is not a convolution; there are {', '.join(valid)}")
 
 
 def _scope(scope: str | None, criterion: AnyCriterion, kind: Kind) -> str:

@@ -185,19 +185,24 @@ def _is_skipped(folder: pathlib.Path) -> bool:
             why = "not finished"
         logging.warning("skipped %s: %s", folder, why)
         return True
-    if result.name == "report.json" and _went_on(folder, _read_json(result)):
+    if _went_on(folder, _read_json(result)):
         logging.warning("skipped %s: not finished, it went on after its report", folder)
         return True
     return False
 
 
-def _went_on(folder: pathlib.Path, report: Json) -> bool:
-    """Whether the run was started again with more steps than its report knows."""
-    path = folder / "config.json"
-    if not path.exists():
-        return False
-    old, new = (content.get("train", {}) for content in (report.get("config", {}), _read_json(path)))
-    return any(old.get(key) != new.get(key) for key in ("steps", "epochs"))
+def _went_on(folder: pathlib.Path, result: Json) -> bool:
+    """Whether the run was started again, for more steps than its result is of."""
+    steps, lines = result.get("retrain_steps", result.get("steps")), _losses(folder)
+    return steps is not None and bool(lines) and lines[-1]["step"] > steps
+
+
+def evaluation_set(folder: pathlib.Path, evaluation: Json) -> str:
+    """What a training run was measured on; earlier versions did not write it down."""
+    if "eval_set" in evaluation:
+        return str(evaluation["eval_set"])
+    about = _read_json(folder / "config.json")["data"]
+    return f"{about['source']} {about['eval_split']} ({evaluation['images']} images)"
 
 
 def _short_names(folders: Sequence[pathlib.Path]) -> dict[pathlib.Path, str]:
@@ -242,14 +247,14 @@ def _of_pruning(report: Json, folder: pathlib.Path, name: str) -> tuple[Entry, .
 
 def _of_training(evaluation: Json, folder: pathlib.Path, name: str) -> tuple[Entry, ...]:
     """What evaluation.json leaves out is counted in the network itself."""
-    config = _read_json(folder / "config.json")
+    config = evaluation.get("config") or _read_json(folder / "config.json")
     model = export.open_model(folder / "model.weights")
-    architecture, size, about = model.architecture, evaluation["protocol"]["size"], config["data"]
+    architecture, size = model.architecture, evaluation["protocol"]["size"]
     steps, seconds = _training(folder, config, None)
     entry = Entry(
         name=name,
         stage="trained",
-        data=f"{about['source']} {about['eval_split']} ({evaluation['images']} images)",
+        data=evaluation_set(folder, evaluation),
         protocol=evaluation["protocol_text"],
         map_11point=evaluation["map_11point"],
         map_area=evaluation["map_area"],
@@ -275,11 +280,15 @@ def _training(folder: pathlib.Path, config: Json, reported: float | None) -> tup
     train = config["train"]
     if not (train["steps"] or train["epochs"]):
         return 0, 0.0
-    path = folder / "metrics.jsonl"
-    lines = [line for line in training.read_metrics(path) if "loss" in line] if path.exists() else []
-    if not lines:
+    if not (lines := _losses(folder)):
         return train["steps"] or None, reported
     return int(lines[-1]["step"]), sum(_seconds(lines, train["batch_size"]))
+
+
+def _losses(folder: pathlib.Path) -> list[dict[str, float]]:
+    """The lines of a training's log, which a run without training does not have."""
+    path = folder / "metrics.jsonl"
+    return [line for line in training.read_metrics(path) if "loss" in line] if path.exists() else []
 
 
 def _seconds(lines: Iterable[dict[str, float]], batch_size: int) -> Iterator[float]:

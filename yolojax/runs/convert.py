@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from yolojax import darknet, export, network
 from yolojax.export import Choice
 from yolojax.files import Json, Path
+from yolojax.reporting.entries import evaluation_set
 from yolojax.runs.quantize import write_int8
 from yolojax.runs.web import write_page
 
@@ -119,8 +120,7 @@ def measured(source: str, model: network.Model) -> export.Measured | None:
         return _measured(stage["evaluation"], report["eval_set"], model)
     if (folder / "evaluation.json").exists():
         evaluation = json.loads((folder / "evaluation.json").read_text())
-        about = json.loads((folder / "config.json").read_text())["data"]
-        return _measured(evaluation, f"{about['source']} {about['eval_split']} ({evaluation['images']} images)", model)
+        return _measured(evaluation, evaluation_set(folder, evaluation), model)
     return None
 
 

@@ -163,6 +163,12 @@ def _read_curves(settings: PruneSettings, architecture: Architecture) -> tuple[d
         raise ValueError(
             f"{path} names {unknown[0]}, which this network does not have; measure this network's sensitivity"
         )
+    for name, size in pruning.prunable(architecture, settings.kind).items():
+        if name in found["layers"] and (measured := found["layers"][name]["size"]) != size:
+            raise ValueError(
+                f"{path} was measured with {measured} {settings.method}s in {name}, this network has {size}; "
+                "measure this network's sensitivity"
+            )
     curves = {
         name: pruning.Curve(layer["size"], found["amounts"], layer["map_11point"])
         for name, layer in found["layers"].items()

@@ -95,6 +95,14 @@ def check(settings: Settings) -> None:
     about = settings.prune
     if settings.train.nothing and (asked := while_training(about)):
         raise ValueError(f"{asked[0]} needs training, and train.steps and train.epochs are both 0; give one of them")
+    steps, rounds = (
+        settings.train.steps,
+        max(about.gradual * about.rounds, bool(about.then_weights) * about.then_rounds),
+    )
+    if 0 < steps < rounds:
+        raise ValueError(
+            f"train.steps {steps}, expected at least {rounds}: weights go in so many rounds while training"
+        )
     if about.gradual and about.chosen.needs.data:
         raise ValueError(
             f"prune.criterion {about.chosen.name!r} needs images, and with prune.rounds above 1 weights are chosen "

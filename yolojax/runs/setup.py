@@ -19,7 +19,9 @@ Anchors = tuple[tuple[float, float], ...]
 def open_start(settings: Settings) -> Model:
     """The network to start from; a .cfg beside a .weights file goes before the one in the settings."""
     start = settings.model.start
-    cfg = "" if pathlib.Path(start).with_suffix(".cfg").exists() else settings.model.cfg
+    if not start:
+        raise ValueError("model.start is empty, expected the network to prune: a .weights file or the workdir of a run")
+    cfg = "" if pathlib.Path(start).is_dir() or pathlib.Path(start).with_suffix(".cfg").exists() else settings.model.cfg
     return export.open_model(start, cfg=cfg, names=settings.data.names)
 
 
@@ -32,11 +34,7 @@ def check(settings: Settings, architecture: Architecture) -> None:
     for size in (*(() if settings.train.nothing else settings.train.sizes), settings.eval.size):
         network.check_size(architecture, size)
     training.check_batch_size(settings.train.batch_size)
-    known = [conv.name for conv in architecture.convolutions]
-    if unknown := [name for name in settings.train.distill_layers if name not in known]:
-        raise ValueError(
-            f"train.distill_layers names {unknown[0]!r}, which is not a convolution; there are {', '.join(known)}"
-        )
+    network.check_convolutions(architecture, settings.train.distill_layers, "train.distill_layers")
     about = settings.data
     splits = [about.train_split, about.eval_split]
     data.check_source(about.source, *(split for split in splits if not is_held_out(about, split)))

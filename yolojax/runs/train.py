@@ -64,16 +64,18 @@ def train_and_measure(settings: Settings, start: Model | None, workdir: pathlib.
     result = stage.evaluation
     if jax.process_index() == 0:
         export.save_darknet(model, workdir / "model")
+        steps = steps_of(settings.train, len(train_set))
         told = trained.Training(
             settings=settings,
             train_set=train_set.description,
             eval_set=eval_set.description,
             stage=stage,
             layers=pruning.layer_table(model.architecture, model.variables),
-            steps=steps_of(settings.train, len(train_set)),
+            steps=steps,
         )
         trained.write(told, eval_set, workdir)
-        write_json(workdir / "evaluation.json", result.to_json())  # the last one: a run with it is done
+        about = {"eval_set": eval_set.description, "steps": steps, "config": settings.to_json()}
+        write_json(workdir / "evaluation.json", {**result.to_json(), **about})  # the last one: a run with it is done
     logging.info("mAP %.4f (11-point), %.4f (area) on %s", result.map_11point, result.map_area, eval_set.description)
     return stage
 

@@ -106,7 +106,7 @@ def difference(old: Json, new: Json, sections: tuple[str, ...]) -> list[str]:
             continue
         before, after = old.get(section.name, {}), new.get(section.name, {})
         about = options(section)
-        defaults = {field.name: field.default for field in dataclasses.fields(section)}
+        defaults = Settings().to_json()[section.name]
         for key in sorted(before.keys() | after.keys()):
             was, now = before.get(key, defaults.get(key)), after.get(key)  # a run from before a field had its default
             if (key not in about or not about[key].free) and was != now:

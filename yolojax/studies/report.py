@@ -6,6 +6,8 @@ import pathlib
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 
+from absl import logging
+
 from yolojax import data
 from yolojax.files import Json, write_json
 from yolojax.reporting import comparison, entries, markdown, page, pictures
@@ -226,6 +228,7 @@ def _write_pictures(
 ) -> dict[str, str]:
     """The same pictures with what each pruned network finds; of the amounts before and after retraining."""
     columns = {}
+    groups = [group for group in groups if _has_pictures(group, len(original["samples"]))]
     for method, title in TITLES.items():
         mine = [group for group in groups if group.method == method and group.amount]
         for stage in ("pruned", "retrained"):
@@ -243,6 +246,16 @@ def _write_pictures(
             gallery.save(folder / name)
             written[f"{title}: what the networks find (confidence ≥ 0.25)"] = name
     return written
+
+
+def _has_pictures(group: Group, count: int) -> bool:
+    """Whether a row has as many pictures as the others, and so the same ones."""
+    if len(group.samples[group.last]) == count:
+        return True
+    logging.warning(
+        "%s was run with another eval.pictures and is not in the pictures; they are %d now", group.name, count
+    )
+    return False
 
 
 def _note(stage: Json) -> str:

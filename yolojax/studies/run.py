@@ -1,12 +1,13 @@
 """The study: every row from one unpruned network, each a pruning run in a folder of its own."""
 
+import itertools
 import json
 import pathlib
 from collections.abc import Sequence
 
 import jax
 
-from yolojax.files import Path
+from yolojax.files import Json, Path
 from yolojax.network import Model
 from yolojax.progress import progress
 from yolojax.reporting import stages
@@ -35,7 +36,8 @@ def run_study(settings: Settings, workdir: Path, *, rows: Sequence[str] = ()) ->
     check_rows(settings, chosen)
     with claim(settings, workdir) as folder:
         settings = with_start(settings, folder)
-        left = [row for row in chosen if not is_done(settings, row, folder)]
+        rows_done = [row for row in all_rows(settings.study) if is_done(settings, row, folder)]
+        left = [row for row in chosen if row not in rows_done]
         model = open_checked(settings, left or chosen[:1])
         subject = open_subject(settings, model)
         with progress(left, what="study", unit="row", hidden=not left) as bar:
@@ -43,7 +45,7 @@ def run_study(settings: Settings, workdir: Path, *, rows: Sequence[str] = ()) ->
                 bar.set_postfix_str(row.name)
                 run_row(row.settings(settings), row, subject, folder / row.name)
         if jax.process_index() == 0:
-            done = [row for row in all_rows(settings.study) if is_done(settings, row, folder)]
+            done = [row for row in all_rows(settings.study) if row in rows_done or row in chosen]
             original = {**stages.to_json(subject.original), "samples": subject.original.samples}
             table = report.write(settings, original, done, subject.eval_set, folder)
             print("\n".join(["", *table, "", f"see {folder / 'study.html'}"]))
@@ -62,6 +64,12 @@ def check_rows(settings: Settings, rows: Sequence[Row]) -> None:
             raise ValueError(f"row {row.kind}: train.steps and train.epochs are both 0; give one, or leave the row out")
         if row.is_sensitivity:
             unseen.check(settings)
+            _check_ascending(settings.study.sensitivity_amounts)
+
+
+def _check_ascending(amounts: Sequence[float]) -> None:
+    if any(a >= b for a, b in itertools.pairwise((0.0, *amounts, 1.0))):
+        raise ValueError(f"study.sensitivity_amounts {amounts}, expected shares that ascend, above 0 and below 1")
 
 
 def open_checked(settings: Settings, rows: Sequence[Row]) -> Model:
@@ -97,9 +105,23 @@ def is_done(settings: Settings, row: Row, folder: pathlib.Path) -> bool:
     result = json.loads(path.read_text())
     if row.is_sensitivity:
         return sensitivity.is_whole(settings.study, result)
-    # A row with fewer steps than the settings ask for is resumed. Its config.json has the new number from then on.
+    return _has_its_steps(mine, result)
+
+
+def _has_its_steps(settings: Settings, result: Json) -> bool:
+    """Whether a run's result is of as many steps as the settings ask for; with fewer it goes on."""
     old = result["config"]["train"]
-    return (old["steps"], old["epochs"]) == (mine.train.steps, mine.train.epochs)
+    return (old["steps"], old["epochs"]) == (settings.train.steps, settings.train.epochs)
+
+
+def _is_trained(settings: Settings, place: pathlib.Path) -> bool:
+    """Whether the network of a training run is there and complete; ValueError when other settings made it."""
+    path = place / "evaluation.json"
+    if not path.exists():
+        return False
+    check_same_run(settings, place)
+    result = json.loads(path.read_text())
+    return "config" not in result or _has_its_steps(settings, result)  # earlier versions did not write it down
 
 
 def with_start(settings: Settings, folder: pathlib.Path) -> Settings:
@@ -115,9 +137,7 @@ def with_start(settings: Settings, folder: pathlib.Path) -> Settings:
     )
     baseline.train.check()
     place = folder / BASELINE
-    if (place / "evaluation.json").exists():
-        check_same_run(baseline, place)
-    else:
+    if not _is_trained(baseline, place):
         with claim(baseline, place):
             train_and_measure(baseline, None, place)
     return settings.replace(model={"start": str(place / "model.weights")})
