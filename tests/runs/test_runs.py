@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from tests.browser import opened
 from yolojax import darknet, export, network, pruning, runs
 from yolojax.reporting import stages
+from yolojax.reporting.report import to_markdown
 from yolojax.runs import setup
 from yolojax.runs.train import new_network
 from yolojax.runs.workdir import PRUNING, check_same_run, claim
@@ -86,6 +88,18 @@ def test_a_run_ends_with_a_short_table_and_where_its_page_is(filter_run, pruning
     assert [line.split()[0] for line in lines[1:4]] == ["original", "pruned", "retrained"]
     assert max(map(len, lines)) <= 100
     assert lines[-1] == f"see {tmp_path / 'report.html'}"
+
+
+def test_a_network_that_was_not_done_is_told(filter_run):
+    _, report = filter_run
+    for score, told in ((0.4, False), (0.5, False), (0.6, True)):
+        scored = [
+            dataclasses.replace(each, evaluation=dataclasses.replace(each.evaluation, map_11point=value))
+            for each, value in zip(report.stages, (0.5, 0.5, score), strict=True)
+        ]
+        text = to_markdown(dataclasses.replace(report, stages=scored))
+        assert ("may not have been done training" in text) == told
+        assert (f"`--config.train.steps={report.retrain_steps}`" in text) == told
 
 
 def test_a_run_without_pictures_has_a_page(pruning_recipe, tmp_path):

@@ -163,9 +163,16 @@ def _agreement(report: Report) -> list[str]:
 
 
 def _what_next(report: Report) -> list[str]:
-    """What brings back what a network without any training has lost, where that is much."""
-    before, after = (report.stages[i].evaluation.map_11point for i in (0, -1))
-    if not report.settings.train.nothing or after >= ENOUGH * before:
+    """What brings back much that a network without training lost; what the unpruned one lacked, where it has less."""
+    first, last = report.stages[0], report.stages[-1]
+    before, after, train = first.evaluation.map_11point, last.evaluation.map_11point, report.settings.train
+    if after > before and last.nonzero < first.nonzero and not train.nothing and train.labels == "data":
+        return [
+            "- **More mAP than the unpruned network**, which may not have been done training. Train it on before you "
+            "prune it: `python -m yolojax.train --config configs/budget.py` with the same `--config.model.start` and "
+            f"`--config.data.source`, `--config.train.steps={report.retrain_steps}` and another `--workdir`."
+        ]
+    if not train.nothing or after >= ENOUGH * before:
         return []
     return [
         "- **What next**: training brings back most of it, `configs/budget.py` by labels, or with "
