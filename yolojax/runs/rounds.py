@@ -95,13 +95,10 @@ def check(settings: Settings) -> None:
     about = settings.prune
     if settings.train.nothing and (asked := while_training(about)):
         raise ValueError(f"{asked[0]} needs training, and train.steps and train.epochs are both 0; give one of them")
-    steps, rounds = (
-        settings.train.steps,
-        max(about.gradual * about.rounds, bool(about.then_weights) * about.then_rounds),
-    )
-    if 0 < steps < rounds:
+    rounds = about.rounds if about.gradual else about.then_rounds if about.then_weights else 0
+    if 0 < settings.train.steps < rounds:
         raise ValueError(
-            f"train.steps {steps}, expected at least {rounds}: weights go in so many rounds while training"
+            f"train.steps {settings.train.steps}, expected at least {rounds}: weights go in so many rounds"
         )
     if about.gradual and about.chosen.needs.data:
         raise ValueError(
