@@ -105,7 +105,7 @@ def table(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
                 f"{entry.weights_bytes / 1e6:.2f}",
                 "-" if entry.compressed_bytes is None else f"{entry.compressed_bytes / 1e6:.2f}",
                 "-" if entry.steps is None else f"{entry.steps:,}",
-                "-" if entry.seconds is None else f"{entry.seconds:.0f}",
+                f"{entry.seconds:.0f}" if entry.seconds else "-",
                 ", ".join(best) or "-",
                 how(entry, spread_of_settings),
             ]
