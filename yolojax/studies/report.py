@@ -59,7 +59,7 @@ def write(
 def compare(groups: Sequence[Group]) -> list[Entry]:
     """A row for each group, the mean over its seeds, and the unpruned network, in the order of a comparison.
 
-    Shares are of the unpruned network trained on where the study has that, of several the best; else as it was.
+    Shares are of the unpruned network, as it was or trained on, whichever is best.
     """
     found = {
         group.name: entries.average(
@@ -70,7 +70,7 @@ def compare(groups: Sequence[Group]) -> list[Entry]:
     unpruned = [entry.unpruned for entry in found.values() if entry.unpruned][:1]
     controls = [found[group.name] for group in groups if group.is_control and group.trained]
     rows: Sequence[Entry] = [*unpruned, *found.values()]
-    for reference in sorted(controls, key=lambda entry: entry.map_11point)[-1:] or unpruned:
+    for reference in sorted([*unpruned, *controls], key=lambda entry: entry.map_11point)[-1:]:
         rows = comparison.against(rows, reference)
     return comparison.in_order(rows)
 
@@ -227,6 +227,8 @@ def _write_pictures(
     folder: pathlib.Path,
 ) -> dict[str, str]:
     """The same pictures with what each pruned network finds; of the amounts before and after retraining."""
+    if not settings.eval.pictures:
+        return {}
     columns = {}
     groups = [group for group in groups if _has_pictures(group, len(original["samples"]))]
     for method, title in TITLES.items():
@@ -238,7 +240,7 @@ def _write_pictures(
     columns["The rows' last networks", "pictures_rows.jpg"] = named
     written = {}
     for (title, name), captions in columns.items():
-        if captions and settings.eval.pictures:
+        if captions:
             gallery = pictures.Gallery(eval_set, settings.eval.pictures, height=140)
             gallery.add("unpruned", original["samples"], note=_note(original))
             for caption, group, stage in captions:
