@@ -96,7 +96,7 @@ def check(settings: Settings) -> None:
     if settings.train.nothing and (asked := while_training(about)):
         raise ValueError(f"{asked[0]} needs training, and train.steps and train.epochs are both 0; give one of them")
     rounds = about.rounds if about.gradual else about.then_rounds if about.then_weights else 0
-    if 0 < settings.train.steps < rounds:
+    if 0 < settings.train.steps * max(1.0, settings.train.stretch) < rounds:
         raise ValueError(
             f"train.steps {settings.train.steps}, expected at least {rounds}: weights go in so many rounds"
         )
