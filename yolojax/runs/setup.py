@@ -21,7 +21,8 @@ def open_start(settings: Settings) -> Model:
     start = settings.model.start
     if not start:
         raise ValueError("model.start is empty, expected the network to prune: a .weights file or the workdir of a run")
-    cfg = "" if pathlib.Path(start).is_dir() or pathlib.Path(start).with_suffix(".cfg").exists() else settings.model.cfg
+    path = pathlib.Path(start)
+    cfg = "" if path.is_dir() or path.with_suffix(".cfg").exists() else settings.model.cfg
     return export.open_model(start, cfg=cfg, names=settings.data.names)
 
 

@@ -12,6 +12,7 @@ from yolojax import data
 from yolojax.files import Json, write_json
 from yolojax.reporting import comparison, entries, markdown, page, pictures
 from yolojax.reporting.entries import Entry
+from yolojax.reporting.report import has_pictures
 from yolojax.reporting.stages import megabytes
 from yolojax.settings import Settings
 from yolojax.studies import figures as study_figures
@@ -227,10 +228,10 @@ def _write_pictures(
     folder: pathlib.Path,
 ) -> dict[str, str]:
     """The same pictures with what each pruned network finds; of the amounts before and after retraining."""
-    if not settings.eval.pictures:
+    if not has_pictures(settings):
         return {}
     columns = {}
-    groups = [group for group in groups if _has_pictures(group, len(original["samples"]))]
+    groups = [group for group in groups if _has_the_same_pictures(group, len(original["samples"]))]
     for method, title in TITLES.items():
         mine = [group for group in groups if group.method == method and group.amount]
         for stage in ("pruned", "retrained"):
@@ -250,7 +251,7 @@ def _write_pictures(
     return written
 
 
-def _has_pictures(group: Group, count: int) -> bool:
+def _has_the_same_pictures(group: Group, count: int) -> bool:
     """Whether a row has as many pictures as the others, and so the same ones."""
     if len(group.samples[group.last]) == count:
         return True
